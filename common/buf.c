@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#include "common/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/mem.h"
+
+enum { CAP_MIN = 256 };
+
+void buf_init(struct buf *b, size_t limit)
+{
+    *b = (struct buf){.limit = limit};
+}
+
+void buf_fini(struct buf *b)
+{
+    mem_free(b->bytes);
+    *b = (struct buf){.limit = b->limit};
+}
+
+void buf_reset(struct buf *b)
+{
+    b->n = 0;
+    b->full = false;
+}
+
+uint8_t *buf_reserve(struct buf *b, size_t n)
+{
+    if (b->full || n > b->limit || b->n > b->limit - n) {
+        b->full = true;
+        return NULL;
+    }
+    if (b->n + n + 1 > b->cap) {
+        size_t cap = b->cap ? b->cap : CAP_MIN;
+        while (cap < b->n + n + 1)
+            cap *= 2;
+        b->bytes = mem_realloc(b->bytes, cap);
+        b->cap = cap;
+    }
+    uint8_t *at = b->bytes + b->n;
+    b->n += n;
+    b->bytes[b->n] = 0;
+    return at;
+}
+
+void buf_put(struct buf *b, const void *p, size_t n)
+{
+    uint8_t *at = buf_reserve(b, n);
+    if (at && n)
+        memcpy(at, p, n);
+}
+
+void buf_puts(struct buf *b, const char *s)
+{
+    buf_put(b, s, strlen(s));
+}
+
+void buf_printf(struct buf *b, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    uint8_t *at = n < 0 ? NULL : buf_reserve(b, (size_t)n);
+    if (!at)
+        return;
+    va_start(ap, fmt);
+    (void)vsnprintf((char *)at, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+}
+
+const char *buf_cstr(const struct buf *b)
+{
+    return b->bytes ? (const char *)b->bytes : "";
+}

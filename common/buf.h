@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// buf.h - bytes that grow, up to a limit given at birth.
+//
+// A write past the limit sets `full` and is dropped whole, so a long sequence
+// of writes needs one check at its end.  A final NUL always follows the bytes.
+//
+// Ownership  In the caller's storage; fini frees the bytes.
+// Threads    Confined to the owner's thread.
+
+#ifndef COMMON_BUF_H
+#define COMMON_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf {
+    uint8_t *bytes; // NULL until the first write
+    size_t n;
+    size_t cap;
+    size_t limit;
+    bool full; // something did not fit
+};
+
+void buf_init(struct buf *b, size_t limit);
+void buf_fini(struct buf *b);
+void buf_reset(struct buf *b); // empty, keeps the memory
+void buf_put(struct buf *b, const void *p, size_t n);
+void buf_puts(struct buf *b, const char *s);
+void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+uint8_t *buf_reserve(struct buf *b, size_t n); // n bytes to fill at the end; NULL past the limit
+const char *buf_cstr(const struct buf *b);     // "" when empty
+
+#endif

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// harness.h - how every libcheck program of ours runs its suite.
+//
+// Quiet when all pass: one closing line "N passed, N failed" that the test
+// runner adds up; failures are printed as libcheck words them.
+//
+// Threads    Single.
+
+#ifndef TESTS_UNIT_HARNESS_H
+#define TESTS_UNIT_HARNESS_H
+
+#include <check.h>
+
+int harness_run(Suite *s); // takes the suite; returns main's exit status
+// The directory of larger fixtures that a lone clone does not have, or NULL:
+// SHOAL_FIXTURES, else ../shared/fixtures beside the checkout when it exists.
+const char *harness_fixtures(void);
+// Print "SKIP reason" (counted as skipped by the runner) and return 0.
+int harness_skip(const char *reason);
+
+#endif

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// group.h - the ranks of a gang and their collectives.
+//
+// One vtable behind: group_local (one rank, or threads in unit tests) and
+// group_mpi (worker/group_mpi.c, the only home of mpi.h beside worker/pod.c).
+// A failed collective ends the pod: MPI cannot be repaired, the coordinator
+// starts over.
+//
+// Threads    Main thread only.
+
+#ifndef WORKER_GROUP_H
+#define WORKER_GROUP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct group;
+
+uint32_t group_rank(const struct group *g);
+uint32_t group_size(const struct group *g);
+void group_barrier(struct group *g);
+void group_bcast(struct group *g, void *p, size_t n, uint32_t root);
+// every rank gives n bytes, every rank gets size * n bytes in rank order
+void group_allgather(struct group *g, const void *in, size_t n, void *out);
+// Tree sum over `parts` logical parts (the job's number, a power of two or
+// not), each a vector of n floats; rank r holds the parts p with
+// p * size / parts == r in `in` one behind the other, and every rank gets the
+// sum, added pairwise over part numbers in one fixed tree: (0+1)+(2+3)+… .
+// The bits do not depend on the number of ranks.
+void group_tree_sum(struct group *g, const float *in, uint32_t parts, size_t n, float *out);
+
+struct group *group_local_create(void); // one rank
+void group_destroy(struct group *g);
+
+#endif
