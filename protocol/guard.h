@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// guard.h - one walk over received MessagePack before anything is allocated.
+//
+// msgpack-c's unpacker allocates for the count a header claims (five bytes can
+// reserve 8 GiB), so received bytes are first walked here: complete, no deeper
+// than GUARD_DEPTH_MAX, no count larger than the bytes left could hold, no
+// reserved or extension type, strings valid UTF-8, nothing behind the value.  The same
+// walker then serves the codec as its reader.
+//
+// Threads    Any; pure, no allocation.
+
+#ifndef PROTOCOL_GUARD_H
+#define PROTOCOL_GUARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+enum { GUARD_DEPTH_MAX = 32 };
+
+// The bytes are exactly one acceptable value.
+MUST_CHECK enum error guard_check(const uint8_t *p, size_t n, struct errtext *t);
+
+enum guard_type { GUARD_NIL, GUARD_BOOL, GUARD_UINT, GUARD_INT, GUARD_FLOAT, GUARD_STR,
+                  GUARD_BIN, GUARD_LIST, GUARD_MAP };
+
+struct guard_token {
+    enum guard_type type;
+    union {
+        bool b;
+        uint64_t u;
+        int64_t i; // negative
+        double f;
+        uint32_t n; // elements or pairs that follow
+        struct {
+            const uint8_t *p;
+            uint32_t n_bytes;
+        };
+    };
+};
+
+// A reader over checked bytes.
+struct guard_cursor {
+    const uint8_t *p;
+    const uint8_t *end;
+};
+
+// Read one token (a list's or map's head, not its content).  ERR_PROTO at the
+// end or on a bad byte: also safe on bytes that were not checked.
+MUST_CHECK enum error guard_next(struct guard_cursor *c, struct guard_token *out);
+MUST_CHECK enum error guard_skip(struct guard_cursor *c); // one whole value
+
+#endif
