@@ -69,8 +69,4 @@ bool channel_broken(const struct channel *c); // the ZAP thread ended
 uint32_t channel_wait(struct channel *c, int64_t timeout_ns, int64_t spin_ns,
                       const int *extra_fds, uint32_t n_extra);
 
-// In-process pairs between two threads of one process: fixed-size records over
-// a ring with an eventfd for waking (link and main thread of a worker, loop and
-// journal thread of a coordinator) live in common/ring.h.
-
 #endif

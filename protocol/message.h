@@ -54,7 +54,8 @@ struct message {
     enum message_type type;
     uint16_t flags; // none yet
     uint64_t id;    // a request's number, echoed by its replies
-    struct bin raw; // the first raw frame, empty if none
+    struct bin raw;     // the first raw frame, empty if none
+    struct bin payload; // set by the decoder: the bytes it read, for the journal
     union {
 #define MESSAGE(NAME, name, type, doc) struct msg_##name name;
 #include "protocol/schema.def"
