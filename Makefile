@@ -1,17 +1,205 @@
 # SPDX-License-Identifier: MIT
-# Temporary trunk of the build; see `make help`.
+# One makefile, no recursion into folders.  Every set of flags has its own
+# build folder, so nobody needs `make clean` between a release and a sanitizer.
+#   make                      make SAN=address,undefined      make COVER=1
+
 SAN     ?=
+COVER   ?=
+FUZZ    ?=
 comma   := ,
-VARIANT := $(if $(SAN),san-$(subst $(comma),-,$(SAN)),release)
+VARIANT ?= $(if $(FUZZ),fuzz,$(if $(COVER),cover,$(if $(SAN),san-$(subst $(comma),-,$(SAN)),release)))
 B       := build/$(VARIANT)
+PREFIX  ?= /usr/local
+NPROC   := $(shell nproc 2>/dev/null || echo 2)
+# Sub-makes of the convenience targets run in parallel unless the user said how.
+AGAIN    = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(NPROC))
+
 PKG     := pkg-config
-override CPPFLAGS += -I. -D_GNU_SOURCE
+# The msgpack-c package has two names among the distributions.
+MSGPACK := $(shell $(PKG) --exists msgpack-c && echo msgpack-c || echo msgpack)
+system   = $(patsubst -I%,-isystem %,$(shell $(PKG) --cflags $(1) 2>/dev/null))
+libs     = $(shell $(PKG) --libs $(1) 2>/dev/null)
+DEPS    := libzmq $(MSGPACK) sqlite3 libsodium libfyaml libpcre2-8
+override CPPFLAGS += -I. -D_GNU_SOURCE $(call system,$(DEPS))
+COMMON_LIBS      := $(call libs,libsodium libfyaml) -lm -pthread
+PROTOCOL_LIBS    := $(call libs,libzmq $(MSGPACK)) $(COMMON_LIBS)
+COORDINATOR_LIBS := $(call libs,sqlite3) $(PROTOCOL_LIBS)
+WORKER_LIBS      := $(call libs,libpcre2-8) $(PROTOCOL_LIBS)
+ALL_LIBS         := $(call libs,sqlite3 libpcre2-8) $(PROTOCOL_LIBS)
+MPI_FLAGS        := $(call system,ompi-c)
+MPI_LIBS         := $(call libs,ompi-c)
+CHECK_LIBS       := $(call libs,check)
+
 WERROR  ?= -Werror
-WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
-           -Wundef -Wvla -Wimplicit-fallthrough $(WERROR)
+WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+           -Wmissing-prototypes -Wundef -Wvla -Wimplicit-fallthrough \
+           -Wno-format-truncation $(WERROR) # texts for people are cut on purpose
 CFLAGS  ?= -O2 -g
+# override: `make CFLAGS=-O3` must not lose these
 override CFLAGS += -std=c17 -ffp-contract=off -fvisibility=hidden $(WARN)
+ifneq ($(SAN),)
+override CFLAGS  += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+override LDFLAGS += -fsanitize=$(SAN)
+endif
+ifneq ($(COVER),)
+override CFLAGS  += --coverage -fprofile-update=atomic
+override LDFLAGS += --coverage
+endif
+ifneq ($(FUZZ),)
+CC := clang
+override CFLAGS  += -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+override LDFLAGS += -fsanitize=fuzzer,address,undefined
+endif
+
+# --- what is built from what -------------------------------------------------
+src   = $(sort $(wildcard $(foreach d,$(1),$(d)/*.c $(d)/*/*.c $(d)/*/*/*.c)))
+obj   = $(patsubst %.c,$(B)/%.o,$(1))
+bin   = $(patsubst %.c,$(B)/bin/$(2)%,$(notdir $(1)))
+# Only these two files see mpi.h, so that unit tests link without MPI.
+MPI_SRC   := $(wildcard worker/group_mpi.c worker/pod.c)
+LIBCOMMON := $(B)/libcommon.a
+LIBPROTO  := $(B)/libprotocol.a
+LIBCOORD  := $(B)/libcoordinator.a
+LIBWORKER := $(B)/libworker.a
+BASE      := $(LIBPROTO) $(LIBCOMMON)
+EVERY     := $(LIBWORKER) $(LIBCOORD) $(BASE)
+COORD_SRC  := $(filter-out %/main.c,$(call src,coordinator))
+WORKER_SRC := $(filter-out %/main.c $(MPI_SRC),$(call src,worker))
+CLIENT_SRC := $(call src,cluster/client)
+UNIT_SRC   := $(sort $(wildcard tests/unit/test_*.c))
+SIM_SRC    := $(sort $(wildcard tests/sim/*.c))
+MPITEST_SRC := $(sort $(wildcard tests/mpi/*.c))
+FUZZ_SRC   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+HAVE_GEARMAN := $(shell $(PKG) --exists gearmand && echo yes)
+BENCH_SRC  := $(filter-out $(if $(HAVE_GEARMAN),,%/peer_gearman.c),$(sort $(wildcard tests/bench/*.c)))
+PROGRAMS   := $(addprefix $(B)/bin/,shoal-coordinator shoal-worker shoal)
+UNIT   := $(call bin,$(UNIT_SRC))
+SIM    := $(if $(SIM_SRC),$(B)/bin/sim)
+MPITEST := $(call bin,$(MPITEST_SRC),mpi_)
+REPLAY := $(patsubst tests/fuzz/fuzz_%.c,$(B)/bin/replay_%,$(FUZZ_SRC))
+FUZZER := $(patsubst tests/fuzz/%.c,$(B)/bin/%,$(FUZZ_SRC))
+BENCH  := $(call bin,$(BENCH_SRC))
+
+all: $(PROGRAMS) ## build the three programs (default)
+tests: all $(UNIT) $(SIM) $(MPITEST) $(REPLAY) ## build every test program
+.PHONY: all tests demo test bench bench-dispatch benches lint tidy format asan ubsan tsan fuzz \
+        fuzzers sim cover chaos compose-up compose-down compose-test install uninstall clean help current
+.DELETE_ON_ERROR:
+.SECONDARY:
+
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
--include $(shell find build -name '*.d' 2>/dev/null)
+
+$(LIBCOMMON): $(call obj,$(call src,common))
+$(LIBPROTO):  $(call obj,$(call src,protocol))
+$(LIBCOORD):  $(call obj,$(COORD_SRC))
+$(LIBWORKER): $(call obj,$(WORKER_SRC))
+$(B)/%.a:
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+# Whatever was linked last, build/bin shows its folder.
+current:
+	@mkdir -p $(B)/bin
+	@[ "$$(readlink build/bin)" = $(VARIANT)/bin ] || ln -sfn $(VARIANT)/bin build/bin
+link = $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(1)
+$(B)/bin/shoal-coordinator: $(B)/coordinator/main.o $(LIBCOORD) $(BASE) | current
+	$(call link,$(COORDINATOR_LIBS))
+$(B)/bin/shoal-worker: $(B)/worker/main.o $(call obj,$(MPI_SRC)) $(LIBWORKER) $(BASE) | current
+	$(call link,$(WORKER_LIBS) $(MPI_LIBS))
+$(B)/bin/shoal: $(call obj,$(CLIENT_SRC)) $(BASE) | current
+	$(call link,$(PROTOCOL_LIBS))
+$(UNIT): $(B)/bin/%: $(B)/tests/unit/%.o $(B)/tests/unit/harness.o $(EVERY) | current
+	$(call link,$(ALL_LIBS) $(CHECK_LIBS))
+$(SIM): $(call obj,$(SIM_SRC)) $(EVERY) | current
+	$(call link,$(ALL_LIBS))
+$(MPITEST): $(B)/bin/mpi_%: $(B)/tests/mpi/%.o $(call obj,$(MPI_SRC)) $(EVERY) | current
+	$(call link,$(ALL_LIBS) $(MPI_LIBS))
+$(REPLAY): $(B)/bin/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(EVERY) | current
+	$(call link,$(ALL_LIBS))
+$(FUZZER): $(B)/bin/%: $(B)/tests/fuzz/%.o $(EVERY) | current
+	$(call link,$(ALL_LIBS))
+$(BENCH): $(B)/bin/%: $(B)/tests/bench/%.o $(EVERY) | current
+	$(call link,$(ALL_LIBS) $(EXTRA_LIBS))
+$(B)/bin/raw_mpi_hello: EXTRA_LIBS := $(MPI_LIBS)
+$(B)/bin/peer_gearman: EXTRA_LIBS := $(call libs,gearmand)
+
+# Flags of single files; .tidy is clang-tidy's stamp of the same file.
+flags = $(call obj,$(1)) $(patsubst %.c,$(B)/%.tidy,$(1))
+$(call flags,$(MPI_SRC) $(MPITEST_SRC) tests/bench/raw_mpi_hello.c): override CPPFLAGS += $(MPI_FLAGS)
+ifeq ($(shell uname -m),x86_64)
+$(call flags,$(filter %_avx2.c,$(WORKER_SRC))): override CFLAGS += -mavx2 -mfma
+$(call flags,$(filter %_avx512.c,$(WORKER_SRC))): override CFLAGS += -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma
+endif
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include local.mk
+
+# --- running -----------------------------------------------------------------
+demo: all ## run the example jobs on a private local cluster
+	@scripts/demo
+test: tests ## build and run every test (SAN=address,undefined: under sanitizers)
+	@SAN=$(SAN) scripts/run-tests $(B)/bin
+asan: ## every test under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(AGAIN) SAN=address,undefined test
+ubsan: ## every test under UndefinedBehaviorSanitizer alone
+	@$(AGAIN) SAN=undefined test
+tsan: ## the unit tests and the simulator under ThreadSanitizer
+	@TESTS='unit sim' $(AGAIN) SAN=thread test
+SEEDS ?= 10000
+sim: $(SIM) ## a long simulation: SEEDS=10000, or SEED=n to replay one
+	@$(SIM) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+T ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(FUZZ_SRC))
+FUZZ_TIME ?= 60
+fuzz: ## fuzz with clang: T=guard FUZZ_TIME=60 (all targets without T)
+	@$(AGAIN) FUZZ=1 fuzzers
+	@scripts/run-fuzz build/fuzz/bin $(FUZZ_TIME) $(T)
+fuzzers: $(FUZZER)
+cover: ## line coverage of the unit tests, the simulator and the stories
+	@$(AGAIN) COVER=1 test
+	@scripts/coverage build/cover
+chaos: all ## the same bits through kills, ranks, pods and SIMD widths: the whole set
+	@SHOAL_CHAOS=full TESTS=e2e scripts/run-tests $(B)/bin
+benches: all $(BENCH)
+bench: benches ## all benchmarks of tests/bench
+	@tests/bench/bench-all $(B)/bin
+bench-dispatch: benches ## dispatch next to raw programs and peers, alternating
+	@tests/bench/bench-dispatch $(B)/bin
+
+# --- checking ----------------------------------------------------------------
+C_FILES := $(call src,common protocol coordinator worker cluster/client) $(UNIT_SRC) $(SIM_SRC) \
+           $(MPITEST_SRC) $(FUZZ_SRC) $(wildcard tests/unit/harness.c tests/fuzz/replay.c) $(BENCH_SRC)
+H_FILES := $(wildcard $(addsuffix /*.h,$(sort $(dir $(C_FILES)))) protocol/*.def)
+SH_FILES = $(shell grep -lE '^\#!/bin/(sh|bash)' scripts/* .ci/* cluster/*/*.sh tests/*/* 2>/dev/null)
+lint: ## clang-format, layers, sizes, shellcheck, clang-tidy
+	@clang-format --dry-run -Werror $(C_FILES) $(filter %.h,$(H_FILES))
+	@scripts/check-layers
+	@scripts/check-size
+	@shellcheck -x $(SH_FILES)
+	@$(AGAIN) tidy
+tidy: $(patsubst %.c,$(B)/%.tidy,$(C_FILES))
+# After the object: its dependencies say when the file must be looked at again.
+$(B)/%.tidy: $(B)/%.o .clang-tidy
+	@echo "tidy $*.c"
+	@clang-tidy --quiet $*.c -- $(CPPFLAGS) -std=c17 $(filter -m%,$(CFLAGS)) >$@.log 2>&1 || { cat $@.log; exit 1; }
+	@mv $@.log $@
+format: ## rewrite every C file in our format
+	@clang-format -i $(C_FILES) $(filter %.h,$(H_FILES))
+
+# --- elsewhere ---------------------------------------------------------------
+compose-up: ## start the containers of cluster/compose.yaml
+	@scripts/compose up
+compose-down: ## stop them
+	@scripts/compose down
+compose-test: ## run a job in the containers, end to end (skipped where no engine runs)
+	@scripts/compose test
+INSTALL_FILES := $(wildcard cluster/jobs/*.* cluster/jobs/circuits/*.aig)
+install: all ## install to $(DESTDIR)$(PREFIX)
+	@DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) scripts/install $(B)/bin
+uninstall: ## remove what install put there
+	@DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) scripts/install --remove
+clean: ## remove every build folder
+	rm -rf build
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 18
