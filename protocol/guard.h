@@ -23,8 +23,17 @@ enum { GUARD_DEPTH_MAX = 32 };
 // The bytes are exactly one acceptable value.
 MUST_CHECK enum error guard_check(const uint8_t *p, size_t n, struct errtext *t);
 
-enum guard_type { GUARD_NIL, GUARD_BOOL, GUARD_UINT, GUARD_INT, GUARD_FLOAT, GUARD_STR,
-                  GUARD_BIN, GUARD_LIST, GUARD_MAP };
+enum guard_type {
+    GUARD_NIL,
+    GUARD_BOOL,
+    GUARD_UINT,
+    GUARD_INT,
+    GUARD_FLOAT,
+    GUARD_STR,
+    GUARD_BIN,
+    GUARD_LIST,
+    GUARD_MAP,
+};
 
 struct guard_token {
     enum guard_type type;
@@ -33,7 +42,7 @@ struct guard_token {
         uint64_t u;
         int64_t i; // negative
         double f;
-        uint32_t n; // elements or pairs that follow
+        uint32_t n; // elements or pairs that follow: as many as the bytes left could hold
         struct {
             const uint8_t *p;
             uint32_t n_bytes;
@@ -51,5 +60,7 @@ struct guard_cursor {
 // end or on a bad byte: also safe on bytes that were not checked.
 MUST_CHECK enum error guard_next(struct guard_cursor *c, struct guard_token *out);
 MUST_CHECK enum error guard_skip(struct guard_cursor *c); // one whole value
+// The same inside `depth` lists and maps that the caller has opened.
+MUST_CHECK enum error guard_skip_inside(struct guard_cursor *c, uint32_t depth);
 
 #endif
