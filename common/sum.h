@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 // sum.h - exact sums: order, grouping and machine never show.
 //
-// A superaccumulator holds every bit of every finite double in a wide
-// fixed-point number and rounds once, when read (Neal, "Fast exact summation
-// using small and large superaccumulators", 2015).  Squares are added exactly
-// too: x*x is split by an FMA into two doubles.  Infinities and NaN are kept
-// apart and win.
+// A superaccumulator holds every bit of every finite double, and of every
+// square of one, in a wide fixed-point number and rounds once, when read
+// (Neal, "Fast exact summation using small and large superaccumulators",
+// 2015).  Infinities and NaN are kept apart and win.
 //
 // Ownership  In the caller's storage, no pointers: copy freely.
 // Threads    Confined to the owner's thread.
@@ -19,7 +18,10 @@
 #include "common/buf.h"
 #include "common/error.h"
 
-enum { SUM_LIMBS = 70 }; // 70 limbs of 32 bits in int64 carry-save: 2^-1126 … 2^1024 and 2^30 spare adds
+// Digits of 32 bits, kept in 64 so that carries can wait: limb i weighs
+// 2^(32 i - 2176).  The least bit of a square is 2^-2148, the largest square
+// lies below 2^2048, and the limbs above hold more adds than a machine can do.
+enum { SUM_LIMBS = 136 };
 
 struct sum {
     int64_t limb[SUM_LIMBS];
@@ -29,9 +31,15 @@ struct sum {
 
 void sum_init(struct sum *s);
 void sum_add(struct sum *s, double x);
-void sum_add_square(struct sum *s, double x); // exact x*x (overflow counts as +inf)
+void sum_add_square(struct sum *s, double x); // exact x*x, also where a double would overflow
+// Both at once for x[0], x[stride], …: what a fold does all day.
+void sum_add_run(struct sum *s, struct sum *squares, const double *x, size_t n, size_t stride);
 void sum_merge(struct sum *s, const struct sum *other);
 double sum_value(const struct sum *s); // rounded once, to nearest even
+
+// (n Σx² - (Σx)²) / (n (n - 1)): the difference is formed exactly, so a large
+// mean costs no digits; NaN for n < 2 or infinities.
+double sum_variance(const struct sum *s, const struct sum *squares, uint64_t n);
 
 // Canonical bytes: the same number gives the same bytes whatever the path to
 // it.  Sparse: an ordinary sum takes 8 to 24 bytes.
