@@ -57,6 +57,7 @@ struct params_entry {
 
 struct job {
     struct job_spec spec; // strings are ours
+    struct message message; // JOB, as every rank gets it before its first lease
     enum job_state state;
     struct arena *arena;
     int64_t submitted;
@@ -158,6 +159,9 @@ struct core {
     bool recovering;   // until all known pods are back or wait_until
     int64_t wait_until;
     struct map known_pods;
+    struct map gone_pods;  // lost or left: instance -> 1; they are told GOODBYE
+    struct pod *alone_pod; // kept free for a suspect shard
+    int64_t next_tick;
     struct map owner_ns; // fair share: hash of owner -> rank time served
 };
 
@@ -174,6 +178,8 @@ struct job *job_find(const struct core *c, uint64_t number);
 enum error job_submit(struct core *c, const struct job_spec *s, struct errtext *t);
 void job_add_items(struct job *j, uint64_t n_items, const struct bin *params);
 void job_push_unit(struct job *j, const struct unit *u, bool front);
+// After recovery: what is neither settled nor out becomes units or fresh again.
+void job_reopen(struct job *j);
 // The next shard to grant: a unit that is due, else fresh items.  False: none now.
 bool job_take(struct core *c, struct job *j, struct unit *out);
 bool job_has_work(const struct core *c, const struct job *j);
@@ -213,11 +219,14 @@ bool gang_reserves(const struct core *c, const struct rank *r); // no long solo 
 
 // schedule.c
 void schedule_turn(struct core *c, struct effects *fx);
+void schedule_grant(struct core *c, struct rank *r, struct job *j, struct lease *l,
+                    struct effects *fx);
 void schedule_send_job(struct core *c, struct rank *r, struct job *j, struct effects *fx);
 
 // liveness.c
 void liveness_tick(struct core *c, struct effects *fx);
 void liveness_lose_pod(struct core *c, struct pod *p, const char *why, struct effects *fx);
+void liveness_reconcile(struct core *c, struct rank *r, struct effects *fx); // grants that got lost
 void liveness_pace(struct core *c, struct rank *r, struct effects *fx);
 
 static inline struct effect *core_send(struct effects *fx, uint64_t peer, enum message_type type,

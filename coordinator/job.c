@@ -4,7 +4,9 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/version.h"
 #include "coordinator/core_state.h"
+#include "protocol/codec.h"
 #include "protocol/pack.h"
 
 // Items a shard at most: a lease's count is 32 bits and a result's folds are
@@ -15,6 +17,17 @@ struct job *job_find(const struct core *c, uint64_t number)
 {
     uint64_t p;
     return map_find(&c->job_by_number, number, &p) ? (struct job *)(uintptr_t)p : NULL;
+}
+
+// The JOB message, kept decoded: its bytes are ours.
+static enum error decode_message(struct job *j, struct errtext *t)
+{
+    uint8_t header[FRAME_HEADER_SIZE];
+    struct frame_header h = {
+        .version = WIRE_VERSION, .type = MSG_JOB, .length = j->spec.job_message.n};
+    frame_put_header(&h, header);
+    return codec_decode(header, sizeof header, j->spec.job_message.p, j->spec.job_message.n,
+                        j->arena, &j->message, t);
 }
 
 enum error job_submit(struct core *c, const struct job_spec *s, struct errtext *t)
@@ -37,11 +50,16 @@ enum error job_submit(struct core *c, const struct job_spec *s, struct errtext *
         *r = value_copy(a, s->resources);
         j->spec.resources = r;
     }
+    map_init(&j->params);
+    enum error e = decode_message(j, t);
+    if (e) {
+        job_destroy(j);
+        return e;
+    }
     j->submitted = c->now;
     j->n_items = s->n_items;
     ranges_init(&j->settled);
     ranges_init(&j->failed);
-    map_init(&j->params);
     if (c->n_jobs == c->cap_jobs) {
         c->cap_jobs = c->cap_jobs ? c->cap_jobs * 2 : 16;
         c->jobs = mem_realloc(c->jobs, c->cap_jobs * sizeof(struct job *));
@@ -81,6 +99,32 @@ void job_push_unit(struct job *j, const struct unit *u, bool front)
         j->units[j->n_units] = *u;
     }
     j->n_units++;
+}
+
+static void push_gaps(struct job *j, const struct ranges *busy, uint64_t end)
+{
+    struct range gap;
+    for (uint64_t at = 0; ranges_gap(busy, at, end, &gap); at = gap.hi)
+        for (uint64_t lo = gap.lo; lo < gap.hi;) {
+            uint64_t n = gap.hi - lo < SHARD_MAX ? gap.hi - lo : SHARD_MAX;
+            struct unit u = {.first = lo, .count = (uint32_t)n};
+            job_push_unit(j, &u, false);
+            lo += n;
+        }
+}
+
+void job_reopen(struct job *j)
+{
+    struct ranges busy;
+    ranges_init(&busy);
+    for (uint32_t i = 0; i < j->settled.n; i++)
+        ranges_add(&busy, j->settled.list[i].lo, j->settled.list[i].hi);
+    for (struct lease *l = j->leases; l; l = l->job_next)
+        ranges_add(&busy, l->unit.first, l->unit.first + l->unit.count);
+    j->n_units = 0;
+    j->fresh = busy.n ? busy.list[busy.n - 1].hi : 0;
+    push_gaps(j, &busy, j->fresh);
+    ranges_fini(&busy);
 }
 
 uint64_t job_shard_size(const struct core *c, const struct job *j, uint64_t first)
@@ -135,6 +179,13 @@ bool job_take(struct core *c, struct job *j, struct unit *out)
         if (j->units[i].not_before > c->now)
             continue;
         *out = j->units[i];
+        uint64_t most = job_shard_size(c, j, out->first);
+        if (!out->alone && !out->attempt && out->count > most && most) {
+            out->count = (uint32_t)most; // a gap found after a restart
+            j->units[i].first += most;
+            j->units[i].count -= (uint32_t)most;
+            return true;
+        }
         j->n_units--;
         memmove(j->units + i, j->units + i + 1, (j->n_units - i) * sizeof *j->units);
         return true;
