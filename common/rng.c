@@ -6,8 +6,8 @@
 #include "common/math.h"
 
 // Multipliers and Weyl constants of Philox4x32 (Salmon et al. 2011).
-#define MUL_0 UINT64_C(0xD2511F53)
-#define MUL_1 UINT64_C(0xCD9E8D57)
+#define MUL_0  UINT64_C(0xD2511F53)
+#define MUL_1  UINT64_C(0xCD9E8D57)
 #define WEYL_0 UINT32_C(0x9E3779B9)
 #define WEYL_1 UINT32_C(0xBB67AE85)
 
