@@ -13,6 +13,7 @@
 #ifndef COORDINATOR_CORE_STATE_H
 #define COORDINATOR_CORE_STATE_H
 
+#include "common/clock.h"
 #include "common/map.h"
 #include "coordinator/core.h"
 #include "coordinator/ranges.h"
@@ -94,7 +95,7 @@ struct rank {
     uint32_t n_held;
     struct lease *held, *held_tail;
     struct gang *gang;
-    uint64_t adopted_gang; // of an earlier incarnation: frees when DISARMed
+    bool adopted_gang; // gone into a gang of an earlier incarnation: free when its root answers
     struct map jobs;       // numbers of jobs it was told of
     uint64_t n_items_done;
     struct rec_lease *grant; // of this turn

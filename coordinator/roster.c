@@ -81,13 +81,18 @@ static void goodbye(uint64_t peer, const char *why, struct effects *fx)
 }
 
 // What the rank holds from before we started becomes leases again.
-static void adopt(struct core *c, struct rank *r, const struct msg_hello *h)
+static void adopt(struct core *c, struct rank *r, const struct msg_hello *h, struct effects *fx)
 {
     for (uint32_t i = 0; i < h->n_held; i++) {
         const struct rec_held *x = &h->held[i];
         struct job *j = job_find(c, x->job);
-        if (x->step > 1)
-            r->adopted_gang = x->lease;
+        if (x->step == 2) { // armed for a gang that we know nothing of
+            struct message *m;
+            (void)core_send(fx, r->peer, MSG_DISARM, &m);
+            continue;
+        }
+        if (x->step > 2)
+            r->adopted_gang = true;
         if (!j || j->state != JOB_RUNNING || !x->count || x->first >= j->n_items ||
             x->count > j->n_items - x->first || lease_find(c, x->lease) ||
             ranges_covered(&j->settled, x->first, x->first + x->count) ||
@@ -142,7 +147,7 @@ struct rank *roster_hello(struct core *c, uint64_t peer, const struct msg_hello 
     m->welcome.incarnation = c->o.incarnation;
     m->welcome.beat_ms = r->beat_ms;
     if (is_new || h->incarnation != c->o.incarnation)
-        adopt(c, r, h);
+        adopt(c, r, h, fx);
     if (!is_new)
         liveness_reconcile(c, r, fx);
     c->work_changed = true;
