@@ -10,9 +10,8 @@ comma   := ,
 VARIANT ?= $(if $(FUZZ),fuzz,$(if $(COVER),cover,$(if $(SAN),san-$(subst $(comma),-,$(SAN)),release)))
 B       := build/$(VARIANT)
 PREFIX  ?= /usr/local
-NPROC   := $(shell nproc 2>/dev/null || echo 2)
 # Sub-makes of the convenience targets run in parallel unless the user said how.
-AGAIN    = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(NPROC))
+AGAIN    = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 PKG     := pkg-config
 # The msgpack-c package has two names among the distributions.
@@ -30,10 +29,15 @@ MPI_FLAGS        := $(call system,ompi-c)
 MPI_LIBS         := $(call libs,ompi-c)
 CHECK_LIBS       := $(call libs,check)
 
+ifneq ($(FUZZ),)
+CC      := clang
+WERROR  :=
+endif
 WERROR  ?= -Werror
+# Texts for people are cut to their buffers on purpose; only gcc warns of that.
 WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
            -Wmissing-prototypes -Wundef -Wvla -Wimplicit-fallthrough \
-           -Wno-format-truncation $(WERROR) # texts for people are cut on purpose
+           $(if $(findstring clang,$(CC)),,-Wno-format-truncation) $(WERROR)
 CFLAGS  ?= -O2 -g
 # override: `make CFLAGS=-O3` must not lose these
 override CFLAGS += -std=c17 -ffp-contract=off -fvisibility=hidden $(WARN)
@@ -46,12 +50,10 @@ override CFLAGS  += --coverage -fprofile-update=atomic
 override LDFLAGS += --coverage
 endif
 ifneq ($(FUZZ),)
-CC := clang
 override CFLAGS  += -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 override LDFLAGS += -fsanitize=fuzzer,address,undefined
 endif
 
-# --- what is built from what -------------------------------------------------
 src   = $(sort $(wildcard $(foreach d,$(1),$(d)/*.c $(d)/*/*.c $(d)/*/*/*.c)))
 obj   = $(patsubst %.c,$(B)/%.o,$(1))
 bin   = $(patsubst %.c,$(B)/bin/$(2)%,$(notdir $(1)))
@@ -136,28 +138,27 @@ endif
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 -include local.mk
 
-# --- running -----------------------------------------------------------------
 demo: all ## run the example jobs on a private local cluster
 	@scripts/demo
 test: tests ## build and run every test (SAN=address,undefined: under sanitizers)
 	@SAN=$(SAN) scripts/run-tests $(B)/bin
 asan: ## every test under AddressSanitizer and UndefinedBehaviorSanitizer
-	@$(AGAIN) SAN=address,undefined test
+	+@$(AGAIN) SAN=address,undefined test
 ubsan: ## every test under UndefinedBehaviorSanitizer alone
-	@$(AGAIN) SAN=undefined test
+	+@$(AGAIN) SAN=undefined test
 tsan: ## the unit tests and the simulator under ThreadSanitizer
-	@TESTS='unit sim' $(AGAIN) SAN=thread test
+	+@TESTS='unit sim' $(AGAIN) SAN=thread test
 SEEDS ?= 10000
 sim: $(SIM) ## a long simulation: SEEDS=10000, or SEED=n to replay one
 	@$(SIM) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 T ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(FUZZ_SRC))
 FUZZ_TIME ?= 60
 fuzz: ## fuzz with clang: T=guard FUZZ_TIME=60 (all targets without T)
-	@$(AGAIN) FUZZ=1 fuzzers
+	+@$(AGAIN) FUZZ=1 fuzzers
 	@scripts/run-fuzz build/fuzz/bin $(FUZZ_TIME) $(T)
 fuzzers: $(FUZZER)
 cover: ## line coverage of the unit tests, the simulator and the stories
-	@$(AGAIN) COVER=1 test
+	+@$(AGAIN) COVER=1 test
 	@scripts/coverage build/cover
 chaos: all ## the same bits through kills, ranks, pods and SIMD widths: the whole set
 	@SHOAL_CHAOS=full TESTS=e2e scripts/run-tests $(B)/bin
@@ -167,7 +168,6 @@ bench: benches ## all benchmarks of tests/bench
 bench-dispatch: benches ## dispatch next to raw programs and peers, alternating
 	@tests/bench/bench-dispatch $(B)/bin
 
-# --- checking ----------------------------------------------------------------
 C_FILES := $(call src,common protocol coordinator worker cluster/client) $(UNIT_SRC) $(SIM_SRC) \
            $(MPITEST_SRC) $(FUZZ_SRC) $(wildcard tests/unit/harness.c tests/fuzz/replay.c) $(BENCH_SRC)
 H_FILES := $(wildcard $(addsuffix /*.h,$(sort $(dir $(C_FILES)))) protocol/*.def)
@@ -177,7 +177,7 @@ lint: ## clang-format, layers, sizes, shellcheck, clang-tidy
 	@scripts/check-layers
 	@scripts/check-size
 	@shellcheck -x $(SH_FILES)
-	@$(AGAIN) tidy
+	+@$(AGAIN) tidy
 tidy: $(patsubst %.c,$(B)/%.tidy,$(C_FILES))
 # After the object: its dependencies say when the file must be looked at again.
 $(B)/%.tidy: $(B)/%.o .clang-tidy
@@ -187,14 +187,12 @@ $(B)/%.tidy: $(B)/%.o .clang-tidy
 format: ## rewrite every C file in our format
 	@clang-format -i $(C_FILES) $(filter %.h,$(H_FILES))
 
-# --- elsewhere ---------------------------------------------------------------
 compose-up: ## start the containers of cluster/compose.yaml
 	@scripts/compose up
 compose-down: ## stop them
 	@scripts/compose down
-compose-test: ## run a job in the containers, end to end (skipped where no engine runs)
+compose-test: all ## run a job in the containers, end to end (skipped where no engine runs)
 	@scripts/compose test
-INSTALL_FILES := $(wildcard cluster/jobs/*.* cluster/jobs/circuits/*.aig)
 install: all ## install to $(DESTDIR)$(PREFIX)
 	@DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) scripts/install $(B)/bin
 uninstall: ## remove what install put there
