@@ -216,10 +216,11 @@ void gang_on_went(struct core *c, struct rank *r, const struct msg_went *w);
 void gang_on_result(struct core *c, uint64_t lease, struct effects *fx); // the root answered
 void gang_tick(struct core *c, struct effects *fx);
 void gang_dissolve(struct core *c, struct gang *g, struct effects *fx);
-bool gang_reserves(const struct core *c, const struct rank *r); // no long solo work for it
+bool gang_lets(const struct core *c, const struct rank *r); // the rank may take solo work
 
 // schedule.c
 void schedule_turn(struct core *c, struct effects *fx);
+// Put the lease on the rank's next GRANT; schedule_flush sends them.
 void schedule_grant(struct core *c, struct rank *r, struct job *j, struct lease *l,
                     struct effects *fx);
 void schedule_send_job(struct core *c, struct rank *r, struct job *j, struct effects *fx);

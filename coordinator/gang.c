@@ -3,7 +3,7 @@
 //
 // A set is `gang` consecutive ranks of one pod, aligned to their number.  It is
 // reserved first; while the longest of its ranks still works, others of it may
-// be backfilled with short solo work (gang_reserves).  When what is left is
+// be backfilled with short solo work (gang_lets).  When what is left is
 // short, all get PREPARE, and GO when all are ARMED.  PREPARE and GO are
 // repeated until answered.  A gang is kept for its job's next shards.
 #include <inttypes.h>
@@ -68,11 +68,11 @@ static int64_t set_free_at(const struct core *c, const struct gang *g)
     return latest;
 }
 
-bool gang_reserves(const struct core *c, const struct rank *r)
+bool gang_lets(const struct core *c, const struct rank *r)
 {
     const struct gang *g = r->gang;
-    return !g || g->state != GANG_RESERVED || r->n_held || c->now - g->since > HOLD_MAX ||
-           set_free_at(c, g) < c->now + 2 * c->o.shard_target_ns;
+    return !g || (g->state == GANG_RESERVED && !r->n_held && c->now - g->since <= HOLD_MAX &&
+                  set_free_at(c, g) >= c->now + 2 * c->o.shard_target_ns);
 }
 
 static bool is_usable(const struct pod *p, uint32_t first, uint32_t n)

@@ -127,18 +127,7 @@ static bool check_stall(struct core *c, struct rank *r, struct effects *fx)
     r->stalled = true;
     r->moved = c->now;
     lease_revoke(c, l, "stands still", fx);
-    struct lease *next;
-    for (bool running = true; l; l = next, running = false) {
-        next = l->rank_next;
-        struct unit u = l->unit;
-        l->job->n_lost++;
-        if (running) {
-            suspect(c, l, fx);
-            continue;
-        }
-        lease_give_back(c, l, &u);
-        lease_end(c, l);
-    }
+    lose_leases(c, r, fx);
     return false;
 }
 
