@@ -68,8 +68,14 @@ struct value value_printf(struct arena *a, const char *fmt, ...)
 struct value value_list(void);
 struct value value_map(void);
 
+// n null elements (or pairs with key "") to be filled in place, with the room
+// that value_push and value_set count on: an array laid out by hand must not grow.
+struct value value_list_of(struct arena *a, uint32_t n);
+struct value value_map_of(struct arena *a, uint32_t n);
+
 // Append a copy of the node `v` (its children are shared, not copied).
 // Growth doubles inside the arena.  Returns the place where it now stands.
+// value_set replaces the value of a key that is there.
 struct value *value_push(struct arena *a, struct value *list, struct value v);
 struct value *value_set(struct arena *a, struct value *map, const char *key, struct value v);
 
@@ -79,6 +85,8 @@ double value_number(const struct value *v);       // as double; 0 for others
 bool value_equal(const struct value *a, const struct value *b); // 1 and 1.0 differ; map order does not matter
 struct value value_copy(struct arena *a, const struct value *v); // deep
 const char *value_type_name(enum value_type t);   // "a string", "an integer", …
+// What a message calls it: "'fast'", "12", "a list": at most some 40 bytes.
+const char *value_describe(const struct value *v, struct arena *a);
 // Compact JSON, and indented JSON; NaN and infinities as null; numbers by the
 // shortest text that reads back the same (see number.h).
 struct buf;
