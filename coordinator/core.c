@@ -325,7 +325,7 @@ enum error core_step(struct core *c, const struct event *e, struct effects *fx,
     case EVENT_PEER_CLOSED:
         r = roster_find(c, e->peer);
         if (r)
-            liveness_lose_pod(c, r->pod, "its connection closed", fx);
+            liveness_hint_closed(c, r);
         return OK;
     case EVENT_ITEMS:
         on_items(c, e, fx, false);

@@ -161,7 +161,8 @@ struct core {
     int64_t wait_until;
     struct map known_pods;
     struct map gone_pods;  // lost or left: instance -> 1; they are told GOODBYE
-    struct pod *alone_pod; // kept free for a suspect shard
+    struct pod *alone_pod; // kept free for a suspect shard of alone_job
+    struct job *alone_job;
     int64_t next_tick;
     struct map owner_ns; // fair share: hash of owner -> rank time served
 };
@@ -182,7 +183,7 @@ void job_push_unit(struct job *j, const struct unit *u, bool front);
 // After recovery: what is neither settled nor out becomes units or fresh again.
 void job_reopen(struct job *j);
 // The next shard to grant: a unit that is due, else fresh items.  False: none now.
-bool job_take(struct core *c, struct job *j, struct unit *out);
+bool job_take(struct core *c, struct job *j, bool skip_alone, struct unit *out);
 bool job_has_work(const struct core *c, const struct job *j);
 int64_t job_next_due(const struct job *j); // of delayed units; INT64_MAX
 struct bin job_params(struct job *j, const struct unit *u, struct arena *a);
@@ -228,6 +229,7 @@ void schedule_send_job(struct core *c, struct rank *r, struct job *j, struct eff
 // liveness.c
 void liveness_tick(struct core *c, struct effects *fx);
 void liveness_lose_pod(struct core *c, struct pod *p, const char *why, struct effects *fx);
+void liveness_hint_closed(struct core *c, struct rank *r); // suspect at once, lost soon
 void liveness_reconcile(struct core *c, struct rank *r, struct effects *fx); // grants that got lost
 void liveness_pace(struct core *c, struct rank *r, struct effects *fx);
 

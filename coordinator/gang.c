@@ -143,7 +143,7 @@ static void go(struct core *c, struct gang *g, struct effects *fx)
 {
     struct unit u;
     struct job *j = g->job;
-    if (!job_has_work(c, j) || !job_take(c, j, &u))
+    if (!job_has_work(c, j) || !job_take(c, j, false, &u))
         return;
     struct lease *l = lease_create(c, j, member(g, 0), &u);
     l->gang = g;

@@ -173,10 +173,10 @@ int64_t job_next_due(const struct job *j)
     return due;
 }
 
-bool job_take(struct core *c, struct job *j, struct unit *out)
+bool job_take(struct core *c, struct job *j, bool skip_alone, struct unit *out)
 {
     for (uint32_t i = 0; i < j->n_units; i++) {
-        if (j->units[i].not_before > c->now)
+        if (j->units[i].not_before > c->now || (skip_alone && j->units[i].alone))
             continue;
         *out = j->units[i];
         uint64_t most = job_shard_size(c, j, out->first);
@@ -352,6 +352,10 @@ void job_end(struct core *c, struct job *j, enum job_state s, const char *why,
     tell_ranks(c, j, fx);
     forget_params(j);
     j->n_units = 0;
+    if (c->alone_job == j) {
+        c->alone_job = NULL;
+        c->alone_pod = NULL;
+    }
     struct effect *e = effects_add(fx, EFFECT_JOB);
     e->after = true;
     e->job = j->spec.number;

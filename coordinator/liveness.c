@@ -7,6 +7,8 @@
 
 // A grant older than this that the rank knows nothing of was lost on the way.
 #define RECONCILE_AFTER (2 * INT64_C(1000000000))
+// After its connection closed a rank has this long to connect again.
+#define CLOSED_GRACE (300 * INT64_C(1000000))
 // Back to the slow pace only after a while without work.
 #define PACE_DOWN_AFTER (1 * INT64_C(1000000000))
 
@@ -23,6 +25,17 @@ void liveness_pace(struct core *c, struct rank *r, struct effects *fx)
     r->seen = c->now; // the old pace is no reason for suspicion under the new one
     (void)core_send(fx, r->peer, MSG_PACE, &m);
     m->pace.beat_ms = want;
+}
+
+void liveness_hint_closed(struct core *c, struct rank *r)
+{
+    int64_t lost = BEATS_LOST * r->beat_ms * CLOCK_MS;
+    if (c->now - r->seen < lost - CLOSED_GRACE)
+        r->seen = c->now - lost + CLOSED_GRACE;
+    r->suspect = true;
+    c->work_changed = true;
+    if (c->next_tick > c->now + CLOSED_GRACE + CLOCK_MS)
+        c->next_tick = c->now + CLOSED_GRACE + CLOCK_MS;
 }
 
 void liveness_reconcile(struct core *c, struct rank *r, struct effects *fx)

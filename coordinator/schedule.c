@@ -143,13 +143,14 @@ static uint32_t pod_load(const struct pod *p)
 static void grant_alone(struct core *c, struct job *j, const struct unit *u, struct effects *fx)
 {
     struct pod *best = c->alone_pod;
-    for (uint32_t i = 0; i < c->n_pods && !c->alone_pod; i++) {
+    for (uint32_t i = 0; i < c->n_pods && !c->alone_pod && !c->alone_job; i++) {
         struct pod *p = c->pods[i];
         if (p->n_here && !p->alone && !p->draining && roster_fits(p, &j->spec) &&
             (!best || pod_load(p) < pod_load(best)))
             best = p;
     }
     c->alone_pod = best;
+    c->alone_job = j;
     struct rank *r = NULL;
     for (uint32_t k = 0; best && k < best->n_ranks && !r; k++)
         r = best->ranks[k] && !best->ranks[k]->stalled ? best->ranks[k] : NULL;
@@ -158,6 +159,7 @@ static void grant_alone(struct core *c, struct job *j, const struct unit *u, str
         return;
     }
     c->alone_pod = NULL;
+    c->alone_job = NULL;
     best->alone = true;
     struct lease *l = lease_create(c, j, r, u);
     schedule_grant(c, r, j, l, fx);
@@ -179,7 +181,7 @@ static void grant_solo(struct core *c, struct job *j, struct effects *fx)
             struct unit u;
             if (r->n_held > level || r->pod->alone || r->pod == c->alone_pod)
                 continue;
-            if (waits_alone || !job_take(c, j, &u))
+            if (!job_take(c, j, waits_alone, &u))
                 return;
             if (u.alone) {
                 grant_alone(c, j, &u, fx);
