@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 // channel.h - ZeroMQ sockets that carry struct message; zmq.h's home.
 //
-// A server channel is one ROUTER (ROUTER_MANDATORY, HWM 0, linger 0,
-// non-blocking sends, MAXMSGSIZE) behind any number of endpoints; a client
-// channel is one DEALER.  On tcp every connection is CURVE; the ZAP handler is
+// A server channel is one ROUTER (ROUTER_MANDATORY, HWM 0, non-blocking sends,
+// MAXMSGSIZE) behind any number of endpoints; a client channel is one DEALER.  On tcp every connection is CURVE; the ZAP handler is
 // bound before the first port opens, on a thread of this channel, and its end
 // ends the process (channel_broken).  ipc endpoints are keyless and only
 // allowed inside a directory that is ours and 0700.  Credits are the callers'.
 //
-// Peers get small numbers, never reused while the process lives.  A closed
-// connection is seen by the socket monitor and reported as a hint.
+// Peers get small numbers, never reused while the process lives (peers.h).  A
+// closed connection is seen by the socket monitor and reported as a hint.
+// A client that gives no identity is a new peer after every reconnection.
 //
 // Ownership  The opener closes.  A received message borrows from the channel
-//            until channel_recv's `hold` is released.
+//            until channel_recv_release.
 // Threads    One thread a channel.
 
 #ifndef PROTOCOL_CHANNEL_H
@@ -30,43 +30,57 @@ struct channel;
 
 struct channel_peer {
     uint64_t id;    // 1… on a server; 0 on a client
-    enum role role; // by its key; ROLE_WORKER on ipc (all may be done there)
+    enum role role; // by its key; ROLE_WORKER on ipc (all may be done there); NONE on a client
 };
 
-// Server.  `keys` NULL: only ipc endpoints are accepted.
-MUST_CHECK enum error channel_serve(const char *const *endpoints, const char *key_dir,
-                                    struct channel **out, struct errtext *t);
+// Server.  At least one endpoint; `key_dir` NULL: only ipc endpoints are accepted.
+// Raises the process's descriptor limit as far as it may.
+MUST_CHECK enum error channel_serve(const char *const *endpoints,
+                                    const char *key_dir,
+                                    struct channel **out,
+                                    struct errtext *t);
 // The endpoint as bound ("tcp://127.0.0.1:40123" for a port of *).
 const char *channel_endpoint(const struct channel *c, uint32_t i);
 // Client.  `identity` (at most 16 bytes) or NULL; `role_key`: name of the pair in
 // key_dir ("worker", "submit"); key_dir NULL for ipc.
-MUST_CHECK enum error channel_connect(const char *endpoint, const char *key_dir,
-                                      const char *role_key, const void *identity,
-                                      size_t n_identity, struct channel **out,
+MUST_CHECK enum error channel_connect(const char *endpoint,
+                                      const char *key_dir,
+                                      const char *role_key,
+                                      const void *identity,
+                                      size_t n_identity,
+                                      struct channel **out,
                                       struct errtext *t);
-void channel_close(struct channel *c); // NULL is fine
+void channel_close(struct channel *c); // NULL is fine; what was sent has 100 ms to leave
 
 // Send to a peer (a client: 0).  ERR_CLOSED: no such peer any more (a hint to
-// the caller that it is gone); never blocks, never drops otherwise.
+// the caller that it is gone); ERR_LIMIT: larger than a frame may be.  Never
+// blocks, never drops otherwise.
 MUST_CHECK enum error channel_send(struct channel *c, uint64_t peer, const struct message *m);
 
 // Receive one message without blocking.  Strings in *m point into a frame that
 // lives until the next channel_recv_release.  ERR_AGAIN: nothing there.
-// ERR_PROTO, ERR_UNSUPPORTED, ERR_LIMIT: a bad frame: `peer` is filled in, t
-// says what, the channel goes on.
-MUST_CHECK enum error channel_recv(struct channel *c, struct arena *a,
-                                   struct channel_peer *peer, struct message *m,
+// ERR_PROTO, ERR_UNSUPPORTED, ERR_LIMIT, ERR_DENIED: a bad frame: `peer` is filled
+// in, and m->type and m->id as far as they could be read; t says what, the
+// channel goes on.  ERR_CLOSED: channel_broken.
+MUST_CHECK enum error channel_recv(struct channel *c,
+                                   struct arena *a,
+                                   struct channel_peer *peer,
+                                   struct message *m,
                                    struct errtext *t);
 void channel_recv_release(struct channel *c); // frames received so far may go
 
 // One hint that a peer's connection closed; ERR_AGAIN: none.
 MUST_CHECK enum error channel_closed_peer(struct channel *c, uint64_t *peer);
-bool channel_broken(const struct channel *c); // the ZAP thread ended
+bool channel_broken(const struct channel *c);    // the ZAP thread ended
+bool channel_is_denied(const struct channel *c); // a client whose key was refused
 
 // What to poll.  Adaptive: spins `spin_ns` first, then blocks up to timeout.
 // `extra_fds` (may be NULL) wake it too.  Returns what is ready as bits: bit 0
 // the channel, bit 1 its monitor, bit 2+i extra_fds[i].
-uint32_t channel_wait(struct channel *c, int64_t timeout_ns, int64_t spin_ns,
-                      const int *extra_fds, uint32_t n_extra);
+uint32_t channel_wait(struct channel *c,
+                      int64_t timeout_ns,
+                      int64_t spin_ns,
+                      const int *extra_fds,
+                      uint32_t n_extra);
 
 #endif

@@ -69,7 +69,7 @@ const uint32_t codec_n_messages = N_MESSAGES;
 static const struct codec_table *table_of(uint32_t type)
 {
     static const uint8_t index[] = {
-        // plus 1; 0: none
+    // plus 1; 0: none
 #define MESSAGE(NAME, name, type, doc) [type] = INDEX_##NAME + 1,
 #include "protocol/schema.def"
     };
@@ -169,9 +169,13 @@ static void pack_field(msgpack_packer *pk, const struct codec_field *f, const ch
 static void pack_fields(msgpack_packer *pk, const struct codec_table *table, const char *body)
 {
     uint32_t present = 0; // bit i: field i
-    for (uint32_t i = 0; i < table->n_fields; i++)
-        present |= (uint32_t)!is_absent(&table->fields[i], body) << i;
-    msgpack_pack_map(pk, (size_t)__builtin_popcount(present));
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < table->n_fields; i++) {
+        uint32_t is_there = !is_absent(&table->fields[i], body);
+        present |= is_there << i;
+        n += is_there;
+    }
+    msgpack_pack_map(pk, n);
     for (; present; present &= present - 1) {
         const struct codec_field *f = &table->fields[__builtin_ctz(present)];
         msgpack_pack_uint32(pk, f->key);

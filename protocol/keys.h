@@ -31,21 +31,26 @@ struct authorized {
         uint8_t key[32];
         enum role role;
         char name[32];
-    } *keys;
+    } * keys;
     uint32_t n;
 };
 
+// The directory exists, is ours, and nobody else may look into it.
+MUST_CHECK enum error keys_check_directory(const char *dir, struct errtext *t);
 MUST_CHECK enum error keys_make_pair(struct key_pair *out, struct errtext *t);
 // Make what is missing in `dir` (created 0700): coordinator, worker, submit,
 // read pairs and `authorized`.  Refuses a directory others may read.
 MUST_CHECK enum error keys_ensure(const char *dir, struct errtext *t);
-MUST_CHECK enum error keys_load_pair(const char *dir, const char *name, struct key_pair *out,
-                                     struct errtext *t);
-MUST_CHECK enum error keys_load_public(const char *dir, const char *name, struct key_pair *out,
-                                       struct errtext *t);
-MUST_CHECK enum error keys_load_authorized(const char *dir, struct authorized *out,
-                                           struct errtext *t);
+MUST_CHECK enum error
+keys_load_pair(const char *dir, const char *name, struct key_pair *out, struct errtext *t);
+MUST_CHECK enum error
+keys_load_public(const char *dir, const char *name, struct key_pair *out, struct errtext *t);
+MUST_CHECK enum error
+keys_load_authorized(const char *dir, struct authorized *out, struct errtext *t);
 void keys_free_authorized(struct authorized *a);
-const char *role_name(enum role r);
+// The role of a public key; ROLE_NONE: not listed.
+enum role keys_role_of(const struct authorized *a, const uint8_t key[32]);
+const char *role_name(enum role r);     // "worker"
+enum role role_parse(const char *name); // ROLE_NONE: no such role
 
 #endif

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: MIT
+#include "protocol/channel.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <string.h>
+
+#include <zmq.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/version.h"
+#include "protocol/channel_state.h"
+#include "protocol/codec.h"
+#include "protocol/frame.h"
+
+enum {
+    // An encoding buffer that grew beyond this is given back.
+    OUT_KEPT = 256 * 1024,
+    EXTRA_MAX = 13,
+    // A busy channel looks at its monitor once in so many waits.
+    FULL_LOOK_EVERY = 16,
+};
+
+bool channel_broken(const struct channel *c)
+{
+    return zap_is_broken(c->zap);
+}
+
+bool channel_is_denied(const struct channel *c)
+{
+    return c->denied;
+}
+
+// ---- the monitor ------------------------------------------------------------
+
+// Two frames an event: u16 event and u32 value in the machine's order, address.
+static void drain_monitor(struct channel *c)
+{
+    uint8_t event[6];
+    while (zmq_recv(c->monitor, event, sizeof event, ZMQ_DONTWAIT) == (int)sizeof event) {
+        uint16_t type;
+        int32_t value;
+        char address[1];
+        memcpy(&type, event, sizeof type);
+        memcpy(&value, event + 2, sizeof value);
+        (void)zmq_recv(c->monitor, address, sizeof address, ZMQ_DONTWAIT);
+        if (type != ZMQ_EVENT_DISCONNECTED)
+            c->denied = true;
+        else if (c->peers)
+            peers_close_fd(c->peers, value);
+        else
+            c->closed_hint = true;
+    }
+}
+
+enum error channel_closed_peer(struct channel *c, uint64_t *peer)
+{
+    drain_monitor(c);
+    *peer = 0;
+    if (c->peers)
+        return peers_next_closed(c->peers, peer) ? OK : ERR_AGAIN;
+    bool hint = c->closed_hint;
+    c->closed_hint = false;
+    return hint ? OK : ERR_AGAIN;
+}
+
+// ---- sending ----------------------------------------------------------------
+
+static bool send_frame(void *socket, const void *p, size_t n, int flags)
+{
+    int sent;
+    do
+        sent = zmq_send(socket, p, n, flags | ZMQ_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    return sent >= 0;
+}
+
+static enum error send_identity(struct channel *c, uint64_t id)
+{
+    const struct peer *peer = peers_get(c->peers, id);
+    if (!peer)
+        return ERR_CLOSED;
+    if (!send_frame(c->socket, peer->identity, peer->n_identity, ZMQ_SNDMORE)) {
+        peers_remove(c->peers, id);
+        return ERR_CLOSED;
+    }
+    return OK;
+}
+
+static enum error encode(struct channel *c, const struct message *m)
+{
+    buf_reset(&c->out);
+    (void)buf_reserve(&c->out, FRAME_HEADER_SIZE);
+    codec_encode(m, &c->out);
+    if (c->out.full || m->raw.n > FRAME_RAW_MAX)
+        return ERR_LIMIT;
+    frame_put_header(
+        &(struct frame_header){
+            .version = WIRE_VERSION,
+            .type = (uint16_t)m->type,
+            .flags = m->flags,
+            .id = m->id,
+            .length = (uint32_t)(c->out.n - FRAME_HEADER_SIZE),
+        },
+        c->out.bytes);
+    return OK;
+}
+
+enum error channel_send(struct channel *c, uint64_t peer, const struct message *m)
+{
+    enum error e = encode(c, m);
+    if (!e && c->peers)
+        e = send_identity(c, peer);
+    const uint8_t *p = c->out.bytes;
+    if (!e
+        && (!send_frame(c->socket, p, FRAME_HEADER_SIZE, ZMQ_SNDMORE)
+            || !send_frame(c->socket, p + FRAME_HEADER_SIZE, c->out.n - FRAME_HEADER_SIZE,
+                           m->raw.n ? ZMQ_SNDMORE : 0)
+            || (m->raw.n && !send_frame(c->socket, m->raw.p, m->raw.n, 0))))
+        e = ERR_CLOSED;
+    if (c->out.cap > OUT_KEPT)
+        buf_fini(&c->out);
+    return e;
+}
+
+// ---- receiving --------------------------------------------------------------
+
+// -1: nothing there; 1: more frames of the same message follow; 0: the last one.
+static int receive(void *socket, zmq_msg_t *m)
+{
+    int n;
+    do
+        n = zmq_msg_recv(m, socket, ZMQ_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -1 : zmq_msg_more(m);
+}
+
+// The place for the next message to hold; it counts once `n_current` does.
+static zmq_msg_t *hold_slot(struct channel *c)
+{
+    if (c->n_current == CHANNEL_BLOCK) {
+        if (!c->current->next)
+            c->current->next = mem_alloc(sizeof *c->current);
+        c->current = c->current->next;
+        c->n_current = 0;
+    }
+    zmq_msg_t *m = &c->current->messages[c->n_current++];
+    (void)zmq_msg_init(m);
+    return m;
+}
+
+void channel_recv_release(struct channel *c)
+{
+    for (struct channel_block *b = c->first;; b = b->next) {
+        uint32_t n = b == c->current ? c->n_current : CHANNEL_BLOCK;
+        for (uint32_t i = 0; i < n; i++)
+            (void)zmq_msg_close(&b->messages[i]);
+        if (b == c->current)
+            break;
+    }
+    c->current = c->first;
+    c->n_current = 0;
+}
+
+// One multipart message.  All frames are taken in; those beyond the third are
+// dropped and counted.
+struct parcel {
+    zmq_msg_t identity;
+    zmq_msg_t header;
+    zmq_msg_t *payload;
+    zmq_msg_t *raw; // NULL: none
+    uint32_t n;     // frames behind the identity
+};
+
+static int drop_frame(void *socket)
+{
+    zmq_msg_t dropped;
+    (void)zmq_msg_init(&dropped);
+    int more = receive(socket, &dropped);
+    (void)zmq_msg_close(&dropped);
+    return more;
+}
+
+static int take_frame(struct channel *c, struct parcel *p)
+{
+    switch (p->n++) {
+    case 0:
+        return receive(c->socket, &p->header);
+    case 1:
+        p->payload = hold_slot(c);
+        return receive(c->socket, p->payload);
+    case 2:
+        p->raw = hold_slot(c);
+        return receive(c->socket, p->raw);
+    default:
+        return drop_frame(c->socket);
+    }
+}
+
+static bool take_parcel(struct channel *c, struct parcel *p)
+{
+    p->payload = p->raw = NULL;
+    p->n = c->peers ? 0 : 1; // a client sees no identity: the header comes first
+    (void)zmq_msg_init(&p->identity);
+    (void)zmq_msg_init(&p->header);
+    int more = receive(c->socket, c->peers ? &p->identity : &p->header);
+    if (more < 0)
+        return false;
+    while (more > 0)
+        more = take_frame(c, p);
+    return true;
+}
+
+static enum role role_of(const struct channel *c, zmq_msg_t *m)
+{
+    if (!c->zap)
+        return ROLE_WORKER; // ipc only
+    const char *user = zmq_msg_gets(m, "User-Id");
+    if (user && *user)
+        return role_parse(user);
+    return c->has_ipc ? ROLE_WORKER : ROLE_NONE;
+}
+
+// `m`: any frame behind the identity, it knows its connection.
+static const struct peer *identify(struct channel *c, struct parcel *p, enum role role)
+{
+    const void *identity = zmq_msg_data(&p->identity);
+    size_t n = zmq_msg_size(&p->identity);
+    const struct peer *peer = peers_find(c->peers, identity, n);
+
+    if (peer && !peer->closed && peer->role == role)
+        return peer;
+    int fd = zmq_msg_get(&p->header, ZMQ_SRCFD);
+    if (peer && peer->fd == fd && peer->role == role)
+        return peer; // was under way when the connection closed
+    // Descriptors come back quickly: learn first which ones were closed.
+    drain_monitor(c);
+    return peers_add(c->peers, identity, n, fd, role);
+}
+
+static enum error
+decode(struct parcel *p, struct arena *a, struct message *m, struct errtext *t)
+{
+    if (p->n < 2)
+        return errtext_set(t, ERR_PROTO, "%u frames, expected a header and a payload", p->n);
+    if (p->n > 3)
+        return errtext_set(t, ERR_PROTO, "%u frames, at most 3", p->n);
+    enum error e = codec_decode(zmq_msg_data(&p->header), zmq_msg_size(&p->header),
+                                zmq_msg_data(p->payload), zmq_msg_size(p->payload), a, m, t);
+    if (e || !p->raw)
+        return e;
+    if (zmq_msg_size(p->raw) > FRAME_RAW_MAX)
+        return errtext_set(t, ERR_LIMIT, "%s: raw frame of %zu bytes, at most %d",
+                           message_name(m->type), zmq_msg_size(p->raw), FRAME_RAW_MAX);
+    m->raw = (struct bin){zmq_msg_data(p->raw), (uint32_t)zmq_msg_size(p->raw)};
+    return OK;
+}
+
+enum error channel_recv(struct channel *c,
+                        struct arena *a,
+                        struct channel_peer *peer,
+                        struct message *m,
+                        struct errtext *t)
+{
+    struct parcel p;
+    enum error e = OK;
+
+    *m = (struct message){0};
+    *peer = (struct channel_peer){0};
+    if (channel_broken(c))
+        return errtext_set(t, ERR_CLOSED, "the handler of new connections has ended");
+    if (!take_parcel(c, &p))
+        return ERR_AGAIN;
+    if (c->peers) {
+        peer->role = role_of(c, p.n ? &p.header : &p.identity);
+        peer->id = identify(c, &p, peer->role)->id;
+        if (peer->role == ROLE_NONE)
+            e = errtext_set(t, ERR_DENIED, "a connection without a key");
+    }
+    if (!e)
+        e = decode(&p, a, m, t);
+    (void)zmq_msg_close(&p.identity);
+    (void)zmq_msg_close(&p.header);
+    return e;
+}
+
+// ---- waiting ----------------------------------------------------------------
+
+// What a caller waits for: the channel, its monitor, the extra descriptors, the
+// end of the ZAP thread.
+struct watch {
+    zmq_pollitem_t items[2 + EXTRA_MAX + 1];
+    struct pollfd extra[EXTRA_MAX];
+    int n;
+    uint32_t n_extra;
+};
+
+static void watch_init(struct watch *w, struct channel *c, const int *fds, uint32_t n)
+{
+    assert(n <= EXTRA_MAX);
+    w->items[0] = (zmq_pollitem_t){.socket = c->socket, .events = ZMQ_POLLIN};
+    w->items[1] = (zmq_pollitem_t){.socket = c->monitor, .events = ZMQ_POLLIN};
+    w->n = 2;
+    w->n_extra = n;
+    for (uint32_t i = 0; i < n; i++) {
+        w->items[w->n++] = (zmq_pollitem_t){.fd = fds[i], .events = ZMQ_POLLIN};
+        w->extra[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+    }
+    if (c->zap) // wakes the caller, who finds channel_broken
+        w->items[w->n++] = (zmq_pollitem_t){.fd = zap_fd(c->zap), .events = ZMQ_POLLIN};
+}
+
+// Looks at all of it.
+static uint32_t watch_poll(struct watch *w, long timeout_ms)
+{
+    uint32_t ready = 0;
+    if (zmq_poll(w->items, w->n, timeout_ms) <= 0)
+        return 0;
+    for (uint32_t i = 0; i < 2 + w->n_extra; i++)
+        ready |= w->items[i].revents ? 1u << i : 0;
+    return ready;
+}
+
+// A quarter of zmq_poll's system calls: all but the monitor and the ZAP thread.
+static uint32_t watch_glance(struct watch *w)
+{
+    int events = 0;
+    size_t size = sizeof events;
+    uint32_t ready = 0;
+
+    if (zmq_getsockopt(w->items[0].socket, ZMQ_EVENTS, &events, &size) == 0)
+        ready = events & ZMQ_POLLIN ? 1 : 0;
+    if (w->n_extra && poll(w->extra, w->n_extra, 0) > 0)
+        for (uint32_t i = 0; i < w->n_extra; i++)
+            ready |= w->extra[i].revents ? 4u << i : 0;
+    return ready;
+}
+
+// Whether spinning pays changes with the load: what comes within spin_ns brings it
+// back, every wait that was longer halves it.
+static void learn(struct channel *c, int64_t waited, int64_t spin_ns)
+{
+    if (waited > spin_ns)
+        c->spin_share = c->spin_share > 1 ? c->spin_share / 2 : 1;
+    else if (c->spin_share < CHANNEL_SPIN_WHOLE)
+        c->spin_share *= 2;
+}
+
+static uint32_t
+spin_then_block(struct channel *c, struct watch *w, int64_t timeout_ns, int64_t spin_ns)
+{
+    int64_t start = clock_now();
+    int64_t budget = spin_ns / CHANNEL_SPIN_WHOLE * c->spin_share;
+    int64_t waited = 0;
+    uint32_t ready = 0;
+
+    if (timeout_ns >= 0 && budget > timeout_ns)
+        budget = timeout_ns;
+    while (!ready && waited < budget) {
+        (void)sched_yield();
+        ready = watch_glance(w);
+        waited = clock_now() - start;
+    }
+    int64_t left = timeout_ns - waited;
+    if (!ready && (timeout_ns < 0 || left > 0)) {
+        ready = watch_poll(w, timeout_ns < 0 ? -1 : (long)((left + CLOCK_MS - 1) / CLOCK_MS));
+        waited = clock_now() - start;
+    }
+    if (spin_ns > 0)
+        learn(c, ready ? waited : INT64_MAX, spin_ns);
+    return ready;
+}
+
+uint32_t channel_wait(struct channel *c,
+                      int64_t timeout_ns,
+                      int64_t spin_ns,
+                      const int *extra_fds,
+                      uint32_t n_extra)
+{
+    struct watch w;
+
+    watch_init(&w, c, extra_fds, n_extra);
+    uint32_t ready = ++c->n_waits % FULL_LOOK_EVERY ? watch_glance(&w) : watch_poll(&w, 0);
+    if (!ready && timeout_ns == 0)
+        ready = watch_poll(&w, 0);
+    else if (!ready)
+        ready = spin_then_block(c, &w, timeout_ns, spin_ns);
+    return ready;
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// channel_state.h - what channel.c and channel_open.c know of a channel.
+//
+// Ownership, threads: channel.h.
+
+#ifndef PROTOCOL_CHANNEL_STATE_H
+#define PROTOCOL_CHANNEL_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <zmq.h>
+
+#include "common/buf.h"
+#include "protocol/peers.h"
+#include "protocol/zap.h"
+
+enum {
+    CHANNEL_ENDPOINT_SIZE = 256,
+    CHANNEL_BLOCK = 64,
+    CHANNEL_SPIN_WHOLE = 16, // sixteenths of spin_ns
+};
+
+// Messages that the caller still reads from.  A zmq_msg_t of few bytes holds them
+// itself, so it must not move.
+struct channel_block {
+    zmq_msg_t messages[CHANNEL_BLOCK];
+    struct channel_block *next;
+};
+
+struct channel {
+    void *context;
+    void *socket;
+    void *monitor;
+    struct zap *zap;     // on a server with tcp endpoints
+    struct peers *peers; // NULL on a client
+    char (*endpoints)[CHANNEL_ENDPOINT_SIZE];
+    uint32_t n_endpoints;
+    bool has_ipc;
+    bool closed_hint; // a client's connection closed
+    bool denied;
+    struct buf out;
+    struct channel_block *first;
+    struct channel_block *current;
+    uint32_t n_current; // messages held in *current
+    uint32_t n_waits;
+    uint32_t spin_share; // 1 … CHANNEL_SPIN_WHOLE: how much of spin_ns pays at present
+};
+
+#endif
