@@ -10,8 +10,9 @@
 #include "common/mem.h"
 #include "protocol/guard.h"
 
-// Values in one tree at most: some 100 MiB, whatever the bytes claim.
-enum { VALUES_MAX = 1 << 22 };
+// Places for values in one tree at most: some 100 MiB, whatever the bytes claim.
+// A list or map that is not empty has ROOM_MIN places at least (value.c).
+enum { PLACES_MAX = 1 << 22, ROOM_MIN = 4 };
 
 // ---- writing ----------------------------------------------------------------
 
@@ -123,7 +124,7 @@ struct reader {
     struct guard_cursor c;
     struct arena *arena;
     struct errtext *t;
-    size_t n_values;
+    size_t n_places;
 };
 
 // The guard has walked all of it before.
@@ -136,21 +137,20 @@ static struct guard_token next(struct reader *r)
 
 static enum error read_value(struct reader *r, struct value *out);
 
-static enum error count_values(struct reader *r, size_t n)
+static enum error count_places(struct reader *r, size_t n)
 {
-    r->n_values += n;
-    if (r->n_values > VALUES_MAX)
-        return errtext_set(r->t, ERR_LIMIT, "more than %d values", VALUES_MAX);
+    r->n_places += n > 0 && n < ROOM_MIN ? ROOM_MIN : n;
+    if (r->n_places > PLACES_MAX)
+        return errtext_set(r->t, ERR_LIMIT, "more than %d values", PLACES_MAX);
     return OK;
 }
 
 static enum error read_list(struct reader *r, uint32_t n, struct value *out)
 {
-    enum error e = count_values(r, n);
+    enum error e = count_places(r, n);
     if (e)
         return e;
-    *out = (struct value){.type = VALUE_LIST, .n = n};
-    out->items = n ? arena_alloc(r->arena, n * sizeof *out->items) : NULL;
+    *out = value_list_of(r->arena, n);
     for (uint32_t i = 0; i < n && !e; i++)
         e = read_value(r, &out->items[i]);
     return e;
@@ -191,11 +191,10 @@ static enum error check_unique(struct reader *r, const struct value *map)
 
 static enum error read_map(struct reader *r, uint32_t n, struct value *out)
 {
-    enum error e = count_values(r, 2 * (size_t)n);
+    enum error e = count_places(r, 2 * (size_t)n);
     if (e)
         return e;
-    *out = (struct value){.type = VALUE_MAP, .n = n};
-    out->pairs = n ? arena_alloc(r->arena, n * sizeof *out->pairs) : NULL;
+    *out = value_map_of(r->arena, n);
     for (uint32_t i = 0; i < n && !e; i++) {
         e = read_key(r, &out->pairs[i].key);
         if (!e)
