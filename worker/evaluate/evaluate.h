@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// evaluate.h - the evaluators' table entries and what they share.
+//
+// Threads    Main thread.
+
+#ifndef WORKER_EVALUATE_EVALUATE_H
+#define WORKER_EVALUATE_EVALUATE_H
+
+#include <stdint.h>
+
+#include "common/mem.h"
+#include "common/rng.h"
+#include "common/value.h"
+#include "worker/workload.h"
+
+extern const struct workload workload_noop;
+extern const struct workload workload_function;
+extern const struct workload workload_allreduce;
+
+// A parameter by its name: in `over` (a trial's point) if it stands there,
+// else in `base`; both may be NULL.
+static inline const struct value *
+evaluate_find(const struct value *over, const struct value *base, const char *name)
+{
+    const struct value *v = over ? value_find(over, name) : NULL;
+    return v || !base ? v : value_find(base, name);
+}
+
+static inline int64_t evaluate_int(const struct value *over,
+                                   const struct value *base,
+                                   const char *name,
+                                   int64_t fallback)
+{
+    const struct value *v = evaluate_find(over, base, name);
+    return v && value_is_number(v) ? (int64_t)value_number(v) : fallback;
+}
+
+// The item's generator.  Items are 64 bits wide, the counter's word 32: the
+// high half, nearly always 0, goes into the seed.
+static inline struct rng
+evaluate_rng(uint64_t seed, uint32_t entity, uint32_t stream, uint64_t item)
+{
+    uint64_t high = item >> 32;
+    return rng_at(high ? hash_mix64(seed ^ high) : seed, entity, stream, (uint32_t)item);
+}
+
+#endif

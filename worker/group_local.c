@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#include <assert.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "worker/group.h"
+#include "worker/group_ops.h"
+#include "worker/tensor/kernels.h"
+
+uint32_t group_rank(const struct group *g)
+{
+    return g->ops->rank(g);
+}
+
+uint32_t group_size(const struct group *g)
+{
+    return g->ops->size(g);
+}
+
+void group_barrier(struct group *g)
+{
+    g->ops->barrier(g);
+}
+
+void group_bcast(struct group *g, void *p, size_t n, uint32_t root)
+{
+    g->ops->bcast(g, p, n, root);
+}
+
+void group_allgather(struct group *g, const void *in, size_t n, void *out)
+{
+    g->ops->allgather(g, in, n, out);
+}
+
+void group_tree_sum(struct group *g, const float *in, uint32_t parts, size_t n, float *out)
+{
+    assert(parts > 0);
+    g->ops->tree_sum(g, in, parts, n, out);
+}
+
+void group_destroy(struct group *g)
+{
+    if (g)
+        g->ops->destroy(g);
+}
+
+// Round by round: 0+1, 2+3, …, then the sums of those; one left over moves up
+// as it is.
+void group_fold_tree(float *vectors, uint32_t parts, size_t n)
+{
+    for (uint32_t step = 1; step < parts; step *= 2)
+        for (uint32_t p = 0; p + step < parts; p += 2 * step)
+            kernels_add(vectors + p * n, vectors + (p + step) * n, n);
+}
+
+static uint32_t local_rank(const struct group *g)
+{
+    (void)g;
+    return 0;
+}
+
+static uint32_t local_size(const struct group *g)
+{
+    (void)g;
+    return 1;
+}
+
+static void local_barrier(struct group *g)
+{
+    (void)g;
+}
+
+static void local_bcast(struct group *g, void *p, size_t n, uint32_t root)
+{
+    (void)g;
+    (void)p;
+    (void)n;
+    assert(root == 0);
+}
+
+static void local_allgather(struct group *g, const void *in, size_t n, void *out)
+{
+    (void)g;
+    memcpy(out, in, n);
+}
+
+static void
+local_tree_sum(struct group *g, const float *in, uint32_t parts, size_t n, float *out)
+{
+    (void)g;
+    float *copy = mem_copy(in, parts * n * sizeof *in);
+    group_fold_tree(copy, parts, n);
+    memcpy(out, copy, n * sizeof *out);
+    mem_free(copy);
+}
+
+static void local_destroy(struct group *g)
+{
+    mem_free(g);
+}
+
+struct group *group_local_create(void)
+{
+    static const struct group_ops ops = {
+        .rank = local_rank,
+        .size = local_size,
+        .barrier = local_barrier,
+        .bcast = local_bcast,
+        .allgather = local_allgather,
+        .tree_sum = local_tree_sum,
+        .destroy = local_destroy,
+    };
+    struct group *g = mem_alloc(sizeof *g);
+    g->ops = &ops;
+    return g;
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#include "worker/tensor/kernels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/tensor/kernels_table.h"
+
+// Best first.
+static const struct kernels *const classes[] = {
+#ifdef __x86_64__
+    &kernels_avx512,
+    &kernels_avx2,
+#endif
+    &kernels_portable,
+};
+
+enum { N_CLASSES = sizeof classes / sizeof *classes };
+
+static const struct kernels *chosen;
+
+enum error kernels_force(const char *name, struct errtext *t)
+{
+    for (int i = 0; i < N_CLASSES; i++) {
+        if (name && strcmp(name, classes[i]->name) != 0)
+            continue;
+        if (classes[i]->here()) {
+            chosen = classes[i];
+            return OK;
+        }
+        if (name)
+            return errtext_set(t, ERR_UNSUPPORTED, "SHOAL_KERNELS=%s: this CPU lacks it", name);
+    }
+    return errtext_set(t, ERR_INVALID,
+                       "SHOAL_KERNELS=%s: no such class, expected portable, avx2 or avx512",
+                       name ? name : "");
+}
+
+enum error kernels_choose(struct errtext *t)
+{
+    const char *name = getenv("SHOAL_KERNELS");
+    return kernels_force(name && *name ? name : NULL, t);
+}
+
+// Without a start-up call a wrong SHOAL_KERNELS falls back to the reference.
+static const struct kernels *get(void)
+{
+    if (!chosen && kernels_choose(NULL))
+        chosen = &kernels_portable;
+    return chosen;
+}
+
+const char *kernels_class(void)
+{
+    return get()->name;
+}
+
+void kernels_add(float *y, const float *x, size_t n)
+{
+    get()->add(y, x, n);
+}
+
+void kernels_scale(float *y, float a, size_t n)
+{
+    get()->scale(y, a, n);
+}
+
+void kernels_axpy(float *y, float a, const float *x, size_t n)
+{
+    get()->axpy(y, a, x, n);
+}
+
+float kernels_dot(const float *x, const float *y, size_t n)
+{
+    return get()->dot(x, y, n);
+}
+
+float kernels_sum(const float *x, size_t n)
+{
+    return get()->sum(x, n);
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#include <math.h>
+
+#include "worker/tensor/kernels_table.h"
+
+static bool anywhere(void)
+{
+    return true;
+}
+
+static void add(float *y, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] += x[i];
+}
+
+static void scale(float *y, float a, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] *= a;
+}
+
+static void axpy(float *y, float a, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = fmaf(a, x[i], y[i]);
+}
+
+static float dot(const float *x, const float *y, size_t n)
+{
+    float lane[KERNEL_LANES] = {0};
+
+    for (size_t i = 0; i < n; i++)
+        lane[i % KERNEL_LANES] = fmaf(x[i], y[i], lane[i % KERNEL_LANES]);
+    return kernels_tree(lane);
+}
+
+static float sum(const float *x, size_t n)
+{
+    float lane[KERNEL_LANES] = {0};
+
+    for (size_t i = 0; i < n; i++)
+        lane[i % KERNEL_LANES] += x[i];
+    return kernels_tree(lane);
+}
+
+const struct kernels kernels_portable = {
+    .name = "portable",
+    .here = anywhere,
+    .add = add,
+    .scale = scale,
+    .axpy = axpy,
+    .dot = dot,
+    .sum = sum,
+};
