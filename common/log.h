@@ -12,6 +12,7 @@
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
 
+enum { LOG_REPEAT_MAX = 10 };
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
 
 void log_init(const char *role, int rank, enum log_level least); // rank -1: none

@@ -37,15 +37,17 @@ struct options {
     bool stop_at_argument; // everything from the first plain argument on is an argument
 };
 
-// Fill *target (defaults are what it holds before).  The arguments that are
-// left are moved to the front of argv, *n_args of them, in order.
+// Fill *target (defaults are what it holds before) from argv[0..argc), which
+// starts behind the program's or the subcommand's name.  The arguments that are
+// left are moved to the front of argv, *n_args of them, in order.  Strings are
+// borrowed from argv and the environment.
 // ERR_CANCELLED: --help or --version was asked and printed on stdout.
 MUST_CHECK enum error options_parse(const struct options *o, int argc, char **argv,
                                     void *target, int *n_args, struct errtext *t);
 void options_help(const struct options *o); // on stdout
 
 // The name in `names` (NULL-ended) nearest to `word` within a third of its
-// length in edits, or NULL.  For "did you mean".
+// length in edits (a swap of neighbours is one), or NULL.  For "did you mean".
 const char *options_nearest(const char *word, const char *const *names);
 
 #endif
