@@ -114,6 +114,9 @@ enum journal_kind {
     JOURNAL_STATE = 4,  // packed {state, result…}: the job ended
     JOURNAL_POD = 5,    // job 0; packed [instance, alive]
     JOURNAL_RETRY = 6,  // failed items are open again; empty
+    JOURNAL_EXTEND = 7, // written by the shell: packed arguments of `extend`
+    JOURNAL_LOG = 8,    // written by the shell: output of an item, best effort
+    JOURNAL_META = 9,   // written by the shell: job 0; see journal.h
 };
 
 struct effect {
