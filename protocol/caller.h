@@ -50,10 +50,8 @@ MUST_CHECK enum error caller_call(struct caller *c,
 // caller_next with timeout_ns 0 only looks; ERR_AGAIN: nothing within
 // timeout_ns (< 0: for ever).  One such request at a time; a new call or start
 // abandons it.
-MUST_CHECK enum error caller_start(struct caller *c,
-                                   const char *verb,
-                                   const struct value *args,
-                                   struct errtext *t);
+MUST_CHECK enum error
+caller_start(struct caller *c, const char *verb, const struct value *args, struct errtext *t);
 MUST_CHECK enum error caller_next(struct caller *c,
                                   int64_t timeout_ns,
                                   struct arena *a,
@@ -67,16 +65,10 @@ bool caller_wait(struct caller *c, int64_t timeout_ns, int fd);
 
 // Give a file or bytes to the coordinator under their hash; what it has
 // already is not sent.
-MUST_CHECK enum error caller_put_file(struct caller *c,
-                                      const char *path,
-                                      struct sha256 *hash,
-                                      uint64_t *size,
-                                      struct errtext *t);
-MUST_CHECK enum error caller_put_bytes(struct caller *c,
-                                       const void *p,
-                                       size_t n,
-                                       struct sha256 *hash,
-                                       struct errtext *t);
+MUST_CHECK enum error caller_put_file(
+    struct caller *c, const char *path, struct sha256 *hash, uint64_t *size, struct errtext *t);
+MUST_CHECK enum error caller_put_bytes(
+    struct caller *c, const void *p, size_t n, struct sha256 *hash, struct errtext *t);
 // Fetch a blob into a file (written beside it, verified, then renamed into place).
 MUST_CHECK enum error caller_get_file(struct caller *c,
                                       const struct sha256 *hash,
@@ -84,11 +76,11 @@ MUST_CHECK enum error caller_get_file(struct caller *c,
                                       struct errtext *t);
 
 struct caller_submission {
-    const char *path;  // the job file; NULL: `text` holds it
-    const char *text;  // NUL-terminated
-    const char *base;  // attachments are relative to this; NULL: the job file's directory
-    const char *name;  // overrides the job's name; NULL: none
-    bool allow_exec;   // ask for it; the coordinator decides
+    const char *path; // the job file; NULL: `text` holds it
+    const char *text; // NUL-terminated
+    const char *base; // attachments are relative to this; NULL: the job file's directory
+    const char *name; // overrides the job's name; NULL: none
+    bool allow_exec;  // ask for it; the coordinator decides
 };
 
 // Send the job file and the attachments that its `files:` names.  The reply is
