@@ -5,11 +5,13 @@
 
 #include "worker/tensor/kernels_table.h"
 
-#define AVX512 __attribute__((target("avx512f")))
+#define AVX512 __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl")))
 
 static bool cpu_has_it(void)
 {
-    return __builtin_cpu_supports("avx512f");
+    // The compiler may use all of what the target names.
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
+           && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
 }
 
 // The lanes of a block of up to 16 elements that exist.
