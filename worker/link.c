@@ -174,8 +174,6 @@ static void on_welcome(struct link *l, const struct msg_welcome *w, struct link_
         say_hello_for(l, w->incarnation, fx);
         return;
     }
-    if (l->incarnation != w->incarnation)
-        LOG_INFO("link.welcome", "incarnation=%llu", (unsigned long long)w->incarnation);
     if (l->incarnation && l->incarnation != w->incarnation)
         link_gang_on_restart(l);
     l->incarnation = l->said_for = w->incarnation;
