@@ -15,27 +15,13 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <libgearman/gearman.h>
 
+#include "tests/bench/timing.h"
+
 enum { WARM_UP = 50 };
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static int by_size(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-    return (x > y) - (x < y);
-}
 
 static gearman_return_t noop(gearman_job_st *job, void *context)
 {
@@ -62,14 +48,14 @@ static uint32_t once(gearman_client_st *client)
     static const char payload[64];
     size_t size;
     gearman_return_t rc;
-    int64_t start = now_ns();
+    int64_t start = timing_now();
 
     free(gearman_client_do(client, "noop", NULL, payload, sizeof payload, &size, &rc));
     if (rc != GEARMAN_SUCCESS) {
         fprintf(stderr, "peer_gearman: %s\n", gearman_client_error(client));
         exit(1);
     }
-    return (uint32_t)(now_ns() - start);
+    return (uint32_t)(timing_now() - start);
 }
 
 int main(int argc, char **argv)
@@ -78,14 +64,12 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: peer_gearman PORT WORKERS TASKS\n");
         return 2;
     }
-    in_port_t port = (in_port_t)atoi(argv[1]);
-    int n_workers = atoi(argv[2]);
+    in_port_t port = (in_port_t)strtoul(argv[1], NULL, 10);
+    unsigned long n_workers = strtoul(argv[2], NULL, 10);
     size_t n = strtoul(argv[3], NULL, 10);
-    uint32_t *took = calloc(n + 1, sizeof took[0]);
+    uint32_t *took = timing_alloc(n);
 
-    if (!took || n < 1)
-        return 2;
-    for (int i = 0; i < n_workers; i++)
+    for (unsigned long i = 0; i < n_workers; i++)
         if (fork() == 0)
             worker(port);
     gearman_client_st *client = gearman_client_create(NULL);
@@ -94,9 +78,9 @@ int main(int argc, char **argv)
         once(client);
     for (size_t i = 0; i < n; i++)
         took[i] = once(client);
-    qsort(took, n, sizeof took[0], by_size);
-    printf("{\"p50_us\": %.1f, \"p99_us\": %.1f}\n", took[n / 2] / 1e3,
-           took[n * 99 / 100] / 1e3);
+    timing_sort(took, n);
+    printf("{\"p50_us\": %.1f, \"p99_us\": %.1f}\n", timing_us(took, n, 50),
+           timing_us(took, n, 99));
     gearman_client_free(client);
     free(took);
     return 0; // the workers end with us

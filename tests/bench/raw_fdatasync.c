@@ -9,32 +9,37 @@
 // Threads    Single.
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tests/bench/timing.h"
 
 enum { SYNCS_MAX = 1 << 20, BYTES_MAX = 1 << 24 };
 
-static int64_t now_ns(void)
+// One append made durable; false says so on stderr.
+static bool append(int fd, const char *file, const void *block, size_t bytes)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    if (write(fd, block, bytes) == (ssize_t)bytes && fdatasync(fd) == 0)
+        return true;
+    perror(file);
+    return false;
 }
 
-static int by_size(const void *a, const void *b)
+static void report(uint32_t *took, size_t n, int64_t elapsed)
 {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-    return (x > y) - (x < y);
+    timing_sort(took, n);
+    printf("{\"syncs_s\": %.0f, \"p50_us\": %.1f, \"p99_us\": %.1f}\n",
+           (double)n * 1e9 / (double)elapsed, timing_us(took, n, 50), timing_us(took, n, 99));
 }
 
 int main(int argc, char **argv)
 {
+    static const char block[BYTES_MAX];
     size_t bytes = argc == 4 ? strtoul(argv[2], NULL, 10) : 0;
+    size_t n = 0;
 
     if (bytes < 1 || bytes > BYTES_MAX) {
         fprintf(stderr, "usage: raw_fdatasync FILE BYTES SECONDS\n");
@@ -42,32 +47,25 @@ int main(int argc, char **argv)
     }
     int64_t limit = (int64_t)(strtod(argv[3], NULL) * 1e9);
     int fd = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
-    char *block = calloc(1, bytes);
-    uint32_t *took = calloc(SYNCS_MAX, sizeof took[0]);
-    size_t n = 0;
 
-    if (fd < 0 || !block || !took) {
+    if (fd < 0) {
         perror(argv[1]);
         return 1;
     }
-    int64_t start = now_ns(), end = start;
-    while (n < SYNCS_MAX && end - start < limit) {
+    uint32_t *took = timing_alloc(SYNCS_MAX);
+    bool going = true;
+    int64_t start = timing_now(), end = start;
+    while (going && n < SYNCS_MAX && end - start < limit) {
         int64_t before = end;
 
-        if (write(fd, block, bytes) != (ssize_t)bytes || fdatasync(fd)) {
-            perror(argv[1]);
-            return 1;
-        }
-        end = now_ns();
+        going = append(fd, argv[1], block, bytes);
+        end = timing_now();
         took[n++] = (uint32_t)(end - before);
     }
-    qsort(took, n, sizeof took[0], by_size);
-    printf("{\"syncs_s\": %.0f, \"p50_us\": %.1f, \"p99_us\": %.1f}\n",
-           (double)n * 1e9 / (double)(end - start), took[n / 2] / 1e3,
-           took[n * 99 / 100] / 1e3);
+    if (going)
+        report(took, n, end - start);
     close(fd);
     unlink(argv[1]);
     free(took);
-    free(block);
-    return 0;
+    return going ? 0 : 1;
 }

@@ -14,42 +14,36 @@
 
 #include <mpi.h>
 
-enum { BARRIERS_MAX = 1 << 20 };
+#include "tests/bench/timing.h"
 
-static int by_size(const void *a, const void *b)
+// The times of n barriers, on rank 0.
+static void barriers(int rank, int size, size_t n)
 {
-    double x = *(const double *)a, y = *(const double *)b;
+    uint32_t *took = timing_alloc(n);
 
-    return (x > y) - (x < y);
+    for (size_t i = 0; i < n; i++) {
+        int64_t start = timing_now();
+
+        MPI_Barrier(MPI_COMM_WORLD);
+        took[i] = (uint32_t)(timing_now() - start);
+    }
+    timing_sort(took, n);
+    if (rank == 0)
+        printf("{\"ranks\": %d, \"p50_us\": %.2f, \"p99_us\": %.2f}\n", size,
+               timing_us(took, n, 50), timing_us(took, n, 99));
+    free(took);
 }
 
 int main(int argc, char **argv)
 {
     int rank, size;
-    int n = argc > 1 ? atoi(argv[1]) : 0;
 
     MPI_Init(&argc, &argv);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &size);
     MPI_Barrier(MPI_COMM_WORLD);
-    if (n > 0 && n <= BARRIERS_MAX) {
-        double *took = calloc((size_t)n, sizeof took[0]);
-
-        if (!took)
-            MPI_Abort(MPI_COMM_WORLD, 1);
-        for (int i = 0; took && i < n; i++) {
-            double start = MPI_Wtime();
-
-            MPI_Barrier(MPI_COMM_WORLD);
-            took[i] = (MPI_Wtime() - start) * 1e6;
-        }
-        if (rank == 0 && took) {
-            qsort(took, (size_t)n, sizeof took[0], by_size);
-            printf("{\"ranks\": %d, \"p50_us\": %.2f, \"p99_us\": %.2f}\n", size, took[n / 2],
-                   took[(size_t)n * 99 / 100]);
-        }
-        free(took);
-    }
+    if (argc > 1)
+        barriers(rank, size, strtoul(argv[1], NULL, 10));
     MPI_Finalize();
     return 0;
 }

@@ -13,21 +13,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
 
+#include "tests/bench/timing.h"
+
 // A day of the fastest commits does not fit; a benchmark takes seconds.
 enum { ROW = 64, COMMITS_MAX = 4 << 20 };
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static void must(sqlite3 *db, int got, int want)
 {
@@ -40,13 +33,6 @@ static void must(sqlite3 *db, int got, int want)
 static void run_sql(sqlite3 *db, const char *sql)
 {
     must(db, sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-}
-
-static int by_size(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-    return (x > y) - (x < y);
 }
 
 static void remove_all(const char *file)
@@ -82,7 +68,7 @@ static sqlite3 *open_new(const char *file, const char *synchronous)
 static uint32_t commit(sqlite3 *db, sqlite3_stmt *insert, int batch)
 {
     static const char row[ROW];
-    int64_t start = now_ns();
+    int64_t start = timing_now();
 
     run_sql(db, "BEGIN IMMEDIATE");
     for (int i = 0; i < batch; i++) {
@@ -91,38 +77,36 @@ static uint32_t commit(sqlite3 *db, sqlite3_stmt *insert, int batch)
         must(db, sqlite3_reset(insert), SQLITE_OK);
     }
     run_sql(db, "COMMIT");
-    return (uint32_t)(now_ns() - start);
+    return (uint32_t)(timing_now() - start);
 }
 
 int main(int argc, char **argv)
 {
     if (argc != 5 || (strcmp(argv[2], "NORMAL") != 0 && strcmp(argv[2], "FULL") != 0)
-        || atoi(argv[3]) < 1) {
+        || strtol(argv[3], NULL, 10) < 1) {
         fprintf(stderr, "usage: raw_sqlite FILE NORMAL|FULL BATCH SECONDS\n");
         return 2;
     }
-    int batch = atoi(argv[3]);
+    int batch = (int)strtol(argv[3], NULL, 10);
     int64_t limit = (int64_t)(strtod(argv[4], NULL) * 1e9);
     sqlite3 *db = open_new(argv[1], argv[2]);
     sqlite3_stmt *insert;
-    uint32_t *took = calloc(COMMITS_MAX, sizeof took[0]);
+    uint32_t *took = timing_alloc(COMMITS_MAX);
     size_t n = 0;
 
-    if (!took)
-        return 1;
     must(db, sqlite3_prepare_v2(db, "INSERT INTO event (body) VALUES (?)", -1, &insert, NULL),
          SQLITE_OK);
-    int64_t start = now_ns(), end = start;
-    for (; n < COMMITS_MAX && end - start < limit; end = now_ns())
+    int64_t start = timing_now(), end = start;
+    for (; n < COMMITS_MAX && end - start < limit; end = timing_now())
         took[n++] = commit(db, insert, batch);
     double seconds = (double)(end - start) / 1e9;
     sqlite3_finalize(insert);
     sqlite3_close(db);
     remove_all(argv[1]);
-    qsort(took, n, sizeof took[0], by_size);
+    timing_sort(took, n);
     printf("{\"rows_s\": %.0f, \"commits_s\": %.0f, \"p50_us\": %.1f, \"p99_us\": %.1f}\n",
-           (double)n * batch / seconds, (double)n / seconds, took[n / 2] / 1e3,
-           took[n * 99 / 100] / 1e3);
+           (double)n * batch / seconds, (double)n / seconds, timing_us(took, n, 50),
+           timing_us(took, n, 99));
     free(took);
     return 0;
 }

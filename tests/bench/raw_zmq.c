@@ -22,11 +22,12 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <msgpack.h>
 #include <zmq.h>
+
+#include "tests/bench/timing.h"
 
 enum { OP_STOP = 0, OP_WORK = 1, OP_DONE = 2, PAYLOAD = 44, WORKERS_MAX = 64 };
 
@@ -45,14 +46,6 @@ struct router {
     msgpack_sbuffer out;
     msgpack_unpacked in; // its zone is used again for every record
 };
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static void die(const char *what)
 {
@@ -151,7 +144,7 @@ static void send_to(struct router *r, uint32_t w)
 static void feed(struct router *r, uint32_t w)
 {
     while (r->n_sent < r->n_tasks && r->in_flight[w] + r->per_frame <= r->window) {
-        int64_t now = now_ns();
+        int64_t now = timing_now();
 
         msgpack_sbuffer_clear(&r->out);
         for (uint32_t i = 0; i < r->per_frame && r->n_sent < r->n_tasks; i++) {
@@ -177,7 +170,7 @@ static uint32_t take(struct router *r)
     zmq_msg_init(&m);
     if (zmq_msg_recv(&m, r->socket, 0) < 0)
         die("receive");
-    int64_t now = now_ns();
+    int64_t now = timing_now();
     while (unpack_record(&r->in, &m, &at, &op, &id)) {
         if (id < FIRST_ID)
             continue; // hello
@@ -186,13 +179,6 @@ static uint32_t take(struct router *r)
     }
     zmq_msg_close(&m);
     return identity - 1;
-}
-
-static int by_size(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-    return (x > y) - (x < y);
 }
 
 static int64_t cpu_ns(void)
@@ -206,10 +192,10 @@ static int64_t cpu_ns(void)
 
 static void report(struct router *r, int64_t elapsed, int64_t cpu)
 {
-    qsort(r->took_ns, r->n_tasks, sizeof r->took_ns[0], by_size);
+    timing_sort(r->took_ns, r->n_tasks);
     printf("{\"tasks_s\": %.0f, \"p50_us\": %.1f, \"p99_us\": %.1f, \"cpu_ns\": %.0f}\n",
-           (double)r->n_tasks * 1e9 / (double)elapsed, r->took_ns[r->n_tasks / 2] / 1e3,
-           r->took_ns[r->n_tasks * 99 / 100] / 1e3, (double)cpu / (double)r->n_tasks);
+           (double)r->n_tasks * 1e9 / (double)elapsed, timing_us(r->took_ns, r->n_tasks, 50),
+           timing_us(r->took_ns, r->n_tasks, 99), (double)cpu / (double)r->n_tasks);
 }
 
 static void router(struct router *r, const char *endpoint)
@@ -227,12 +213,12 @@ static void router(struct router *r, const char *endpoint)
     msgpack_unpacked_init(&r->in);
     for (uint32_t i = 0; i < r->n_workers; i++)
         take(r); // everybody is there before the clock starts
-    int64_t start = now_ns(), cpu = cpu_ns();
+    int64_t start = timing_now(), cpu = cpu_ns();
     for (uint32_t w = 0; w < r->n_workers; w++)
         feed(r, w);
     while (r->n_done < r->n_tasks)
         feed(r, take(r));
-    report(r, now_ns() - start, cpu_ns() - cpu);
+    report(r, timing_now() - start, cpu_ns() - cpu);
     msgpack_sbuffer_clear(&r->out);
     pack_record(&r->out, OP_STOP, 0);
     for (uint32_t w = 0; w < r->n_workers; w++)
@@ -263,8 +249,8 @@ int main(int argc, char **argv)
         return 2;
     }
     r.sent_at = calloc(r.n_tasks, sizeof r.sent_at[0]);
-    r.took_ns = calloc(r.n_tasks, sizeof r.took_ns[0]);
-    if (!r.sent_at || !r.took_ns)
+    r.took_ns = timing_alloc(r.n_tasks);
+    if (!r.sent_at)
         return 1;
     for (uint32_t w = 0; w < r.n_workers; w++) {
         if (fork() == 0) {
