@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define CLOCK_SECOND INT64_C(1000000000)
-#define CLOCK_MS INT64_C(1000000)
+#define CLOCK_MS     INT64_C(1000000)
 
 int64_t clock_now(void);      // monotonic, nanoseconds
 int64_t clock_wall_now(void); // Unix time, nanoseconds

@@ -206,10 +206,13 @@ enum error fold_merge(struct fold *f, const struct fold *other)
     f->max = other->max > f->max ? other->max : f->max;
     sum_merge(&f->sum, &other->sum);
     sum_merge(&f->squares, &other->squares);
-    if (f->kept && other->n)
-        keep(f->kept, other->kept->x, other->kept->n);
-    if (f->kept)
+    if (f->kept) {
+        const struct kept *k = other->kept;
+        assert(k);
+        if (k->n)
+            keep(f->kept, k->x, k->n);
         return OK;
+    }
     for (uint32_t i = 0; i < other->hist->n; i++) {
         uint64_t *to = bucket(f->hist, (uint32_t)other->hist->page_of[i] << SUB_BITS);
         for (int j = 0; j < PAGE_LEN; j++)
@@ -415,9 +418,11 @@ static enum error merge_exact(struct fold *f, struct reader *r, uint64_t n)
     struct reader look = *r;
     double x, last = -INFINITY;
 
-    for (uint64_t i = 0; i < n; i++, last = x)
+    for (uint64_t i = 0; i < n; i++) {
         if (!get_double(&look, &x) || x < last)
             return ERR_PROTO;
+        last = x;
+    }
     for (uint64_t i = 0; i < n; i++) {
         (void)get_double(r, &x);
         add_clean(f, &x, 1);

@@ -40,13 +40,15 @@ uint64_t fold_count(const struct fold *f);
 // statistics (numpy's default); histogram: the bucket's midpoint, clamped to
 // [min, max].
 double fold_quantile(const struct fold *f, double q);
-// {count, mean, sd (n-1), min, max, p05, p50, p95} and, for the histogram,
-// quantiles: "approximate (1 %)"; NaN when a NaN came in is {"nan": count}.
+// {count, mean, sd (n-1), min, max, p05, p50, p95}; the number of NaNs as "nan"
+// when some came in; for the histogram quantiles: "approximate (1 %)".  What is
+// no number (sd of one value) is null; without values there is only count.
 struct value fold_result(const struct fold *f, struct arena *a);
 
 // Wire form: self-delimiting, validated on the way in (nothing is trusted:
 // counts against n, sorted keys), merges into `f`.
 void fold_pack(const struct fold *f, struct buf *out);
-MUST_CHECK enum error fold_merge_packed(struct fold *f, const uint8_t *p, size_t n, size_t *used);
+MUST_CHECK enum error
+fold_merge_packed(struct fold *f, const uint8_t *p, size_t n, size_t *used);
 
 #endif

@@ -139,28 +139,28 @@ uint64_t hash_mix64(uint64_t z)
 
 // Two lanes, so that two multiplications are in flight; each step is a
 // bijection of its lane for a fixed word, so no input is forgotten.
-uint64_t hash_bytes(const void *bytes, size_t n, uint64_t seed)
+uint64_t hash_bytes(const void *p, size_t n, uint64_t seed)
 {
     static const uint64_t odd_a = UINT64_C(0xD6E8FEB86659FD93);
     static const uint64_t odd_b = UINT64_C(0xA0761D6478BD642F);
-    const uint8_t *p = bytes;
+    const uint8_t *at = p;
     uint64_t a = hash_mix64(seed ^ n);
     uint64_t b = ~a;
     size_t left = n;
 
-    for (; left >= 16; left -= 16, p += 16) {
-        a = (a ^ load_le64(p)) * odd_a;
-        b = (b ^ load_le64(p + 8)) * odd_b;
+    for (; left >= 16; left -= 16, at += 16) {
+        a = (a ^ load_le64(at)) * odd_a;
+        b = (b ^ load_le64(at + 8)) * odd_b;
         a ^= a >> 29;
         b ^= b >> 32;
     }
     if (left >= 8) {
-        a = (a ^ load_le64(p)) * odd_a;
+        a = (a ^ load_le64(at)) * odd_a;
         a ^= a >> 29;
-        p += 8;
+        at += 8;
         left -= 8;
     }
     if (left)
-        b = (b ^ load_tail(p, left)) * odd_b;
+        b = (b ^ load_tail(at, left)) * odd_b;
     return hash_mix64(a ^ hash_mix64(b));
 }

@@ -56,7 +56,7 @@ static void round_to_digits(double x, int n, struct decimal *d)
     for (; *p != 'e'; p++)
         if (*p >= '0' && *p <= '9')
             d->digits[d->n++] = *p;
-    d->point = 1 + atoi(p + 1);
+    d->point = 1 + (int)strtol(p + 1, NULL, 10);
 }
 
 static void one_up(struct decimal *d)
@@ -135,14 +135,14 @@ static char *write_scientific(char *o, const struct decimal *d)
 void number_format(double x, char out[NUMBER_TEXT_MAX])
 {
     if (isnan(x)) {
-        strcpy(out, "nan");
+        memcpy(out, "nan", 4);
         return;
     }
     char *o = out;
     if (signbit(x))
         *o++ = '-';
     if (isinf(x) || x == 0) {
-        strcpy(o, isinf(x) ? "inf" : "0.0");
+        memcpy(o, isinf(x) ? "inf" : "0.0", 4);
         return;
     }
     struct decimal d;
@@ -189,7 +189,7 @@ static bool is_special(const char *s, double *out)
     bool negative = *s == '-';
     s += *s == '-' || *s == '+';
     s += *s == '.';
-    if (strcasecmp(s, "inf") && strcasecmp(s, "nan"))
+    if (strcasecmp(s, "inf") != 0 && strcasecmp(s, "nan") != 0)
         return false;
     double x = *s == 'i' || *s == 'I' ? HUGE_VAL : (double)NAN;
     *out = negative ? -x : x;

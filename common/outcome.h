@@ -30,8 +30,8 @@ struct outcome_view {
 };
 
 // Checks form and lengths against `count`; does not look into folds or maps.
-MUST_CHECK enum error outcome_view(const uint8_t *p, size_t n, uint32_t count,
-                                   struct outcome_view *out);
+MUST_CHECK enum error
+outcome_view(const uint8_t *p, size_t n, uint32_t count, struct outcome_view *out);
 double outcome_row_value(const struct outcome_view *v, uint32_t row, uint32_t metric);
 void outcome_put_rows(struct buf *out, const double *rows, uint32_t count, uint32_t n_metrics);
 

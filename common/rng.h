@@ -27,9 +27,10 @@ struct rng {
 
 struct rng rng_at(uint64_t seed, uint32_t entity, uint32_t stream, uint32_t item);
 uint32_t rng_u32(struct rng *r);
-uint64_t rng_u64(struct rng *r);              // first word is the low half
+uint64_t rng_u64(struct rng *r);               // first word is the low half
 uint64_t rng_below(struct rng *r, uint64_t n); // uniform in [0, n), n > 0, unbiased (Lemire)
-double rng_f64(struct rng *r);                // [0, 1), 53 bits: rng_u64 >> 11 times 2^-53
-double rng_normal(struct rng *r);             // math_probit of the centre of one of 2^52 cells: one rng_u64 each
+double rng_f64(struct rng *r);                 // [0, 1), 53 bits: rng_u64 >> 11 times 2^-53
+// math_probit of the centre of one of 2^52 equal cells; takes one rng_u64.
+double rng_normal(struct rng *r);
 
 #endif

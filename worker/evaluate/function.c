@@ -16,12 +16,12 @@ static const char *const names[] = {
 
 #define NUMBER(n, h)                                                                           \
     {                                                                                          \
-        .name = n, .type = PARAM_FLOAT, .searchable = true, .min = -1e308, .max = 1e308,       \
-        .help = h                                                                              \
+        .name = (n), .type = PARAM_FLOAT, .searchable = true, .min = -1e308, .max = 1e308,     \
+        .help = (h)                                                                            \
     }
 #define WORD(n, h)                                                                             \
     {                                                                                          \
-        .name = n, .type = PARAM_STR, .searchable = true, .help = h                            \
+        .name = (n), .type = PARAM_STR, .searchable = true, .help = (h)                        \
     }
 
 static const struct param params[] = {

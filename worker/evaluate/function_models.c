@@ -153,7 +153,7 @@ static enum error accel(const struct point *p, double *y, struct errtext *t)
 {
     static const struct layer layers[] = {
         {64, 64, 56, 56, 3, 3}, {256, 128, 14, 14, 3, 3}, {512, 512, 7, 7, 1, 1}};
-    double v[N_ACCEL], cycles = 0, pj = 0;
+    double v[N_ACCEL] = {0}, cycles = 0, pj = 0;
     const struct value *index = function_find(p, "index");
     enum error e = index ? accel_by_index(index, v, t) : accel_by_name(p, v, t);
     if (e)

@@ -15,7 +15,7 @@ static const struct kernels *const classes[] = {
     &kernels_portable,
 };
 
-enum { N_CLASSES = sizeof classes / sizeof *classes };
+enum { N_CLASSES = sizeof classes / sizeof classes[0] };
 
 static const struct kernels *chosen;
 

@@ -2,6 +2,7 @@
 #ifdef __x86_64__
 
 #include <immintrin.h>
+#include <stdint.h>
 
 #include "worker/tensor/kernels_table.h"
 
@@ -17,7 +18,8 @@ static bool cpu_has_it(void)
 // The lanes of a block of up to 16 elements that exist.
 AVX512 static __mmask16 mask_of(size_t left)
 {
-    return left >= 16 ? (__mmask16)0xFFFF : (__mmask16)((1u << left) - 1);
+    uint32_t all = 0xFFFF;
+    return (__mmask16)(left >= 16 ? all : all >> (16 - left));
 }
 
 AVX512 static void add(float *y, const float *x, size_t n)
