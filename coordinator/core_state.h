@@ -180,10 +180,13 @@ struct job *job_find(const struct core *c, uint64_t number);
 enum error job_submit(struct core *c, const struct job_spec *s, struct errtext *t);
 void job_add_items(struct job *j, uint64_t n_items, const struct bin *params);
 void job_push_unit(struct job *j, const struct unit *u, bool front);
+// Its shard failed as a whole (no part settled, no copy out): two shards of it.
+void job_push_halves(struct job *j, const struct unit *u);
 // After recovery: what is neither settled nor out becomes units or fresh again.
 void job_reopen(struct job *j);
-// The next shard to grant: a unit that is due, else fresh items.  False: none now.
-bool job_take(struct core *c, struct job *j, bool skip_alone, struct unit *out);
+// The next shard to grant: a unit that is due, else fresh items; or a suspect one
+// (alone).  False: none now.
+bool job_take(struct core *c, struct job *j, bool alone, struct unit *out);
 bool job_has_work(const struct core *c, const struct job *j);
 int64_t job_next_due(const struct job *j); // of delayed units; INT64_MAX
 struct bin job_params(struct job *j, const struct unit *u, struct arena *a);

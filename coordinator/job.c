@@ -127,6 +127,18 @@ void job_reopen(struct job *j)
     ranges_fini(&busy);
 }
 
+void job_push_halves(struct job *j, const struct unit *u)
+{
+    struct unit low = *u;
+    struct unit high = *u;
+    low.count = u->count / 2;
+    high.first += low.count;
+    high.count -= low.count;
+    bool front = !u->not_before;
+    job_push_unit(j, front ? &high : &low, front);
+    job_push_unit(j, front ? &low : &high, front);
+}
+
 uint64_t job_shard_size(const struct core *c, const struct job *j, uint64_t first)
 {
     const struct job_spec *s = &j->spec;
@@ -173,10 +185,10 @@ int64_t job_next_due(const struct job *j)
     return due;
 }
 
-bool job_take(struct core *c, struct job *j, bool skip_alone, struct unit *out)
+bool job_take(struct core *c, struct job *j, bool alone, struct unit *out)
 {
     for (uint32_t i = 0; i < j->n_units; i++) {
-        if (j->units[i].not_before > c->now || (skip_alone && j->units[i].alone))
+        if (j->units[i].not_before > c->now || j->units[i].alone != alone)
             continue;
         *out = j->units[i];
         uint64_t most = job_shard_size(c, j, out->first);
@@ -190,6 +202,8 @@ bool job_take(struct core *c, struct job *j, bool skip_alone, struct unit *out)
         memmove(j->units + i, j->units + i + 1, (j->n_units - i) * sizeof *j->units);
         return true;
     }
+    if (alone)
+        return false;
     // After a restart parts of the fresh items may be settled or adopted.
     struct range gap;
     if (!ranges_gap(&j->settled, j->fresh, j->n_items, &gap)) {

@@ -70,13 +70,7 @@ static void suspect(struct core *c, struct lease *l, struct effects *fx)
         return;
     }
     if (counted && u.count > 1 && !l->is_copy && !l->has_copy) {
-        struct unit half = u;
-        half.count = u.count / 2;
-        half.crashes = 0;
-        u.first += half.count;
-        u.count -= half.count;
-        job_push_unit(j, &u, true);
-        job_push_unit(j, &half, true);
+        job_push_halves(j, &u);
     } else {
         lease_give_back(c, l, &u);
     }

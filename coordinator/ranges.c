@@ -44,7 +44,8 @@ static void splice(struct ranges *r, uint32_t i, uint32_t j, const struct range 
         r->cap = r->cap ? r->cap * 2 : 8;
         r->list = mem_realloc(r->list, r->cap * sizeof *r->list);
     }
-    memmove(r->list + i + k, r->list + j, (r->n - j) * sizeof *r->list);
+    if (r->n > j)
+        memmove(r->list + i + k, r->list + j, (r->n - j) * sizeof *r->list);
     if (k)
         memcpy(r->list + i, with, k * sizeof *with);
     r->n = n;

@@ -143,7 +143,7 @@ static uint32_t pod_load(const struct pod *p)
 static void grant_alone(struct core *c, struct job *j, const struct unit *u, struct effects *fx)
 {
     struct pod *best = c->alone_pod;
-    for (uint32_t i = 0; i < c->n_pods && !c->alone_pod && !c->alone_job; i++) {
+    for (uint32_t i = 0; i < c->n_pods && !c->alone_pod; i++) {
         struct pod *p = c->pods[i];
         if (p->n_here && !p->alone && !p->draining && roster_fits(p, &j->spec) &&
             (!best || pod_load(p) < pod_load(best)))
@@ -169,29 +169,24 @@ static void grant_alone(struct core *c, struct job *j, const struct unit *u, str
 static void grant_solo(struct core *c, struct job *j, struct effects *fx)
 {
     struct rank **ranks;
+    struct unit u;
+    if (job_take(c, j, true, &u))
+        grant_alone(c, j, &u, fx);
     uint32_t n = usable_ranks(c, j, fx->arena, &ranks);
     uint32_t credit = credit_of(c, j);
     uint32_t level = credit;
     for (uint32_t i = 0; i < n; i++)
         level = ranks[i]->n_held < level ? ranks[i]->n_held : level;
-    bool waits_alone = false;
-    for (; level < credit; level++) {
+    for (; level < credit; level++)
         for (uint32_t i = 0; i < n; i++) {
             struct rank *r = ranks[(i + c->cursor) % n];
-            struct unit u;
-            if (r->n_held > level || r->pod->alone || r->pod == c->alone_pod)
+            if (r->n_held > level)
                 continue;
-            if (!job_take(c, j, waits_alone, &u))
+            if (!job_take(c, j, false, &u))
                 return;
-            if (u.alone) {
-                grant_alone(c, j, &u, fx);
-                waits_alone = c->alone_pod != NULL;
-                continue;
-            }
             schedule_grant(c, r, j, lease_create(c, j, r, &u), fx);
             c->cursor++;
         }
-    }
 }
 
 // ---- copies --------------------------------------------------------------------

@@ -104,7 +104,10 @@ static void worker_fault(struct core *c, struct lease *l, const struct rec_resul
         settle_failed(c, j, u.first, text, fx);
         return;
     }
-    lease_give_back(c, l, &u);
+    if (u.count > 1 && !l->is_copy && !l->has_copy)
+        job_push_halves(j, &u);
+    else
+        lease_give_back(c, l, &u);
     lease_end(c, l);
 }
 
