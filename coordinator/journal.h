@@ -34,11 +34,18 @@ struct journal_job {
     uint64_t number;
     const char *id;
     const char *name;
+    const char *kind;
+    const char *workload;
     const char *owner;
     int64_t submitted; // Unix time, nanoseconds
     const char *file;  // the job file's name, for messages
     struct bin text;   // and its content
     struct bin files;  // packed list of its attachments
+    // How it ended: given with STATE, read back.
+    enum job_state state;
+    int64_t ended; // Unix time, nanoseconds
+    uint64_t n_items;
+    uint64_t n_failed;
     // Read back
     uint64_t first_seq; // none of its entries is older
     uint64_t ended_seq; // of its last STATE; 0: open
@@ -54,7 +61,7 @@ struct journal_entry {
     // Read back from `entry`: its sequence number.
     uint64_t item;
     struct bin bytes;
-    const struct journal_job *submit; // SUBMIT
+    const struct journal_job *row; // SUBMIT; STATE: how it ended
 };
 
 struct journal_batch {
@@ -113,13 +120,17 @@ void journal_start(struct journal *j);
 // Its number: 1, 2, …  Committed when an event says this number or a later one.
 uint64_t journal_hand_over(struct journal *j, const struct journal_batch *b);
 
-enum journal_source { FROM_ENTRIES, FROM_LOG };
+enum journal_source {
+    FROM_JOB,   // its row and all of its entries
+    FROM_STATE, // its last STATE
+    FROM_LOG,   // job, and `from` ≤ item ≤ `to`
+};
 
 struct journal_question {
     void *cookie; // comes back with the answer
     enum journal_source source;
-    struct journal_range range; // FROM_LOG: job, and `from` ≤ item ≤ `to`
-    size_t bytes_max;           // the oldest of what is more are left out
+    struct journal_range range;
+    size_t bytes_max; // the oldest of what is more are left out
 };
 void journal_ask(struct journal *j, const struct journal_question *q);
 
@@ -127,10 +138,11 @@ enum journal_event_type { JOURNAL_COMMITTED, JOURNAL_FULL, JOURNAL_ROOM, JOURNAL
 
 struct journal_event {
     enum journal_event_type type;
-    uint64_t number;     // COMMITTED
-    char why[128];       // FULL
-    void *cookie;        // ANSWER
-    struct arena *arena; // of the entries
+    uint64_t number;         // COMMITTED
+    char why[128];           // FULL
+    void *cookie;            // ANSWER
+    struct arena *arena;     // of what follows
+    struct journal_job *job; // FROM_JOB; NULL: no such row
     struct journal_entry *entries;
     uint32_t n;
     bool truncated;

@@ -47,20 +47,30 @@ struct job_reader {
     void *ctx;
 };
 
+#define JOB_COLUMNS                                                                            \
+    "SELECT number, first_seq, ended_seq, submitted, ended, state, items, failed, id, name,"   \
+    " kind, workload, owner, file, text, files FROM job"
+
 static enum error job_row(void *ctx, sqlite3_stmt *s)
 {
     const struct job_reader *r = ctx;
     struct journal_job x = {
         .number = (uint64_t)sqlite3_column_int64(s, 0),
-        .id = column_text(s, 1),
-        .name = column_text(s, 2),
-        .owner = column_text(s, 3),
-        .submitted = sqlite3_column_int64(s, 4),
-        .file = column_text(s, 5),
-        .text = column_bytes(s, 6),
-        .files = column_bytes(s, 7),
-        .first_seq = (uint64_t)sqlite3_column_int64(s, 8),
-        .ended_seq = (uint64_t)sqlite3_column_int64(s, 9),
+        .first_seq = (uint64_t)sqlite3_column_int64(s, 1),
+        .ended_seq = (uint64_t)sqlite3_column_int64(s, 2),
+        .submitted = sqlite3_column_int64(s, 3),
+        .ended = sqlite3_column_int64(s, 4),
+        .state = (enum job_state)sqlite3_column_int(s, 5),
+        .n_items = (uint64_t)sqlite3_column_int64(s, 6),
+        .n_failed = (uint64_t)sqlite3_column_int64(s, 7),
+        .id = column_text(s, 8),
+        .name = column_text(s, 9),
+        .kind = column_text(s, 10),
+        .workload = column_text(s, 11),
+        .owner = column_text(s, 12),
+        .file = column_text(s, 13),
+        .text = column_bytes(s, 14),
+        .files = column_bytes(s, 15),
     };
     return r->fn(r->ctx, &x);
 }
@@ -69,10 +79,7 @@ enum error journal_read_jobs(struct journal *j, journal_job_fn fn, void *ctx, st
 {
     struct job_reader r = {fn, ctx};
     sqlite3_stmt *s;
-    enum error e = prepare(j,
-                           "SELECT number, id, name, owner, submitted, file, text, files,"
-                           " first_seq, ended_seq FROM job ORDER BY number",
-                           &s, t);
+    enum error e = prepare(j, JOB_COLUMNS " ORDER BY number", &s, t);
     return e ? e : each_row(j, s, job_row, &r, t);
 }
 
@@ -229,6 +236,44 @@ read_log(struct journal *j, const struct journal_range *g, struct collector *c)
     return e;
 }
 
+static enum error copy_job(void *ctx, const struct journal_job *x)
+{
+    struct journal_event *e = ctx;
+    struct arena *a = e->arena;
+    e->job = arena_copy(a, x, sizeof *x);
+    e->job->id = arena_str(a, x->id, strlen(x->id));
+    e->job->name = arena_str(a, x->name, strlen(x->name));
+    e->job->kind = arena_str(a, x->kind, strlen(x->kind));
+    e->job->workload = arena_str(a, x->workload, strlen(x->workload));
+    e->job->owner = arena_str(a, x->owner, strlen(x->owner));
+    e->job->file = arena_str(a, x->file, strlen(x->file));
+    e->job->text.p = arena_copy(a, x->text.p, x->text.n);
+    e->job->files.p = arena_copy(a, x->files.p, x->files.n);
+    return OK;
+}
+
+static enum error
+read_job(struct journal *j, const struct journal_question *q, struct collector *c)
+{
+    struct job_reader r = {copy_job, c->event};
+    sqlite3_stmt *s;
+    enum error e = prepare(j, JOB_COLUMNS " WHERE number = ?1", &s, NULL);
+    if (e)
+        return e;
+    (void)sqlite3_bind_int64(s, 1, (int64_t)q->range.job);
+    e = each_row(j, s, job_row, &r, NULL);
+    const struct journal_job *x = c->event->job;
+    if (e || !x)
+        return e;
+    struct journal_range g = {.job = x->number, .from = x->first_seq};
+    if (q->source == FROM_STATE) {
+        if (!x->ended_seq)
+            return OK;
+        g.from = g.to = x->ended_seq;
+    }
+    return journal_read_entries(j, &g, collect, c, NULL);
+}
+
 struct journal_event *journal_answer(struct journal *j, const struct journal_question *q)
 {
     struct journal_event *e = mem_alloc(sizeof *e);
@@ -236,8 +281,7 @@ struct journal_event *journal_answer(struct journal *j, const struct journal_que
     e->type = JOURNAL_ANSWER;
     e->cookie = q->cookie;
     e->arena = arena_create();
-    e->error = q->source == FROM_LOG ? read_log(j, &q->range, &c)
-                                     : journal_read_entries(j, &q->range, collect, &c, NULL);
+    e->error = q->source == FROM_LOG ? read_log(j, &q->range, &c) : read_job(j, q, &c);
     if (e->truncated)
         e->error = OK;
     return e;

@@ -16,8 +16,12 @@ static const char *const sql[N_STATEMENTS] = {
     [STATEMENT_COMMIT] = "COMMIT",
     [STATEMENT_ROLLBACK] = "ROLLBACK",
     [STATEMENT_ENTRY] = "INSERT INTO entry VALUES (?1, ?2, ?3, ?4)",
-    [STATEMENT_SUBMIT] = "INSERT INTO job VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0)",
-    [STATEMENT_ENDED] = "UPDATE job SET ended_seq = ?2 WHERE number = ?1",
+    [STATEMENT_SUBMIT] =
+        "INSERT INTO job (number, first_seq, submitted, id, name, kind, workload,"
+        " owner, file, text, files)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    [STATEMENT_ENDED] = "UPDATE job SET ended_seq = ?2, state = ?3, ended = ?4, items = ?5,"
+                        " failed = ?6 WHERE number = ?1",
     [STATEMENT_POD_COME] = "INSERT OR IGNORE INTO pod VALUES (?1)",
     [STATEMENT_POD_GONE] = "DELETE FROM pod WHERE instance = ?1",
     [STATEMENT_LOG] = "INSERT INTO log (job, item, bytes) VALUES (?1, ?2, ?3)",
@@ -109,22 +113,31 @@ static enum error add_state(struct journal *j, const struct journal_entry *x, st
     uint64_t seq = j->next_seq;
     if (!e)
         e = flush(j, t);
-    (void)bind(j, STATEMENT_ENDED, x->job, x->kind == JOURNAL_STATE ? seq : 0);
-    return e ? e : run(j, STATEMENT_ENDED, t);
+    if (e)
+        return e;
+    static const struct journal_job open;
+    bool ends = x->kind == JOURNAL_STATE;
+    const struct journal_job *how = ends && x->row ? x->row : &open;
+    sqlite3_stmt *s = bind(j, STATEMENT_ENDED, x->job, ends ? seq : 0);
+    (void)sqlite3_bind_int(s, 3, (int)how->state);
+    (void)sqlite3_bind_int64(s, 4, how->ended);
+    (void)sqlite3_bind_int64(s, 5, (int64_t)how->n_items);
+    (void)sqlite3_bind_int64(s, 6, (int64_t)how->n_failed);
+    return run(j, STATEMENT_ENDED, t);
 }
 
 static enum error add_job(struct journal *j, const struct journal_job *x, struct errtext *t)
 {
-    sqlite3_stmt *s = j->statements[STATEMENT_SUBMIT];
-    (void)sqlite3_bind_int64(s, 1, (int64_t)x->number);
-    bind_text(s, 2, x->id);
-    bind_text(s, 3, x->name);
-    bind_text(s, 4, x->owner);
-    (void)sqlite3_bind_int64(s, 5, x->submitted);
-    bind_text(s, 6, x->file);
-    bind_bytes(s, 7, x->text.p, x->text.n);
-    bind_bytes(s, 8, x->files.p, x->files.n);
-    (void)sqlite3_bind_int64(s, 9, (int64_t)j->next_seq);
+    sqlite3_stmt *s = bind(j, STATEMENT_SUBMIT, x->number, j->next_seq);
+    (void)sqlite3_bind_int64(s, 3, x->submitted);
+    bind_text(s, 4, x->id);
+    bind_text(s, 5, x->name);
+    bind_text(s, 6, x->kind);
+    bind_text(s, 7, x->workload);
+    bind_text(s, 8, x->owner);
+    bind_text(s, 9, x->file);
+    bind_bytes(s, 10, x->text.p, x->text.n);
+    bind_bytes(s, 11, x->files.p, x->files.n);
     return run(j, STATEMENT_SUBMIT, t);
 }
 
@@ -135,7 +148,7 @@ write_entry(struct journal *j, const struct journal_entry *x, struct errtext *t)
     enum journal_statement pod;
     switch (x->kind) {
     case JOURNAL_SUBMIT:
-        return add_job(j, x->submit, t);
+        return add_job(j, x->row, t);
     case JOURNAL_STATE:
     case JOURNAL_RETRY:
     case JOURNAL_EXTEND:

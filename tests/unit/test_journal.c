@@ -66,6 +66,8 @@ static struct journal_job job_record(uint64_t number)
         .number = number,
         .id = "k7f3",
         .name = "a name",
+        .kind = "sweep",
+        .workload = "noop",
         .owner = "someone",
         .submitted = 1234567890,
         .file = "job.yaml",
@@ -152,6 +154,7 @@ END_TEST
 struct job_seen {
     uint32_t n;
     uint64_t first_seq, ended_seq;
+    struct journal_job job; // numbers only
 };
 
 static enum error note_job(void *ctx, const struct journal_job *x)
@@ -161,9 +164,12 @@ static enum error note_job(void *ctx, const struct journal_job *x)
     s->n++;
     s->first_seq = x->first_seq;
     s->ended_seq = x->ended_seq;
+    s->job = *x;
     ck_assert_uint_eq(x->number, 7);
     ck_assert_str_eq(x->id, want.id);
     ck_assert_str_eq(x->name, want.name);
+    ck_assert_str_eq(x->kind, want.kind);
+    ck_assert_str_eq(x->workload, want.workload);
     ck_assert_str_eq(x->owner, want.owner);
     ck_assert_int_eq(x->submitted, want.submitted);
     ck_assert_str_eq(x->file, want.file);
@@ -185,10 +191,11 @@ static struct job_seen read_job(void)
 START_TEST(a_job_is_open_until_its_state_and_again_after_a_retry)
 {
     struct journal_job job = job_record(7);
-    struct journal_entry submit[] = {{.job = 7, .kind = JOURNAL_SUBMIT, .submit = &job},
+    struct journal_entry submit[] = {{.job = 7, .kind = JOURNAL_SUBMIT, .row = &job},
                                      result(7, "r")};
+    struct journal_job end = {.state = JOB_FAILED, .ended = 99, .n_items = 10, .n_failed = 3};
     struct journal_entry state = {
-        .job = 7, .kind = JOURNAL_STATE, .bytes = {(const uint8_t *)"x", 1}};
+        .job = 7, .kind = JOURNAL_STATE, .bytes = {(const uint8_t *)"x", 1}, .row = &end};
     struct journal_entry again = {.job = 7, .kind = JOURNAL_RETRY};
     journal_start(j);
     await_number(hand(submit, 2, DURABILITY_NORMAL));
@@ -198,6 +205,10 @@ START_TEST(a_job_is_open_until_its_state_and_again_after_a_retry)
     await_number(hand(&state, 1, DURABILITY_NORMAL));
     s = read_job();
     ck_assert_uint_gt(s.ended_seq, s.first_seq);
+    ck_assert_int_eq(s.job.state, JOB_FAILED);
+    ck_assert_int_eq(s.job.ended, 99);
+    ck_assert_uint_eq(s.job.n_items, 10);
+    ck_assert_uint_eq(s.job.n_failed, 3);
     ck_assert_str_eq(read_all(&(struct journal_range){.from = s.ended_seq, .to = s.ended_seq}),
                      "7/4:x;");
     await_number(hand(&again, 1, DURABILITY_NORMAL));
@@ -292,21 +303,26 @@ END_TEST
 
 START_TEST(questions_are_answered_in_order_with_the_batches)
 {
+    struct journal_job job = job_record(3);
     struct journal_entry x[] = {
         {.job = 3, .kind = JOURNAL_LOG, .item = 4, .bytes = {(const uint8_t *)"ab", 2}},
         {.job = 3, .kind = JOURNAL_LOG, .item = 4, .bytes = {(const uint8_t *)"cd", 2}},
         {.job = 3, .kind = JOURNAL_LOG, .item = 5, .bytes = {(const uint8_t *)"ef", 2}},
+        {.job = 3, .kind = JOURNAL_SUBMIT, .row = &job},
         result(3, "r"),
+        {.job = 3, .kind = JOURNAL_STATE, .bytes = {(const uint8_t *)"end", 3}},
     };
     journal_start(j);
-    (void)hand(x, 4, DURABILITY_NONE);
+    (void)hand(x, 6, DURABILITY_NONE);
     journal_ask(j, &(struct journal_question){.cookie = x,
                                               .source = FROM_LOG,
                                               .range = {.job = 3, .from = 4, .to = 4}});
     journal_ask(j, &(struct journal_question){.source = FROM_LOG,
                                               .range = {.job = 3, .to = UINT64_MAX},
                                               .bytes_max = 4});
-    journal_ask(j, &(struct journal_question){.source = FROM_ENTRIES, .range = {.job = 3}});
+    journal_ask(j, &(struct journal_question){.source = FROM_JOB, .range = {.job = 3}});
+    journal_ask(j, &(struct journal_question){.source = FROM_STATE, .range = {.job = 3}});
+    journal_ask(j, &(struct journal_question){.source = FROM_STATE, .range = {.job = 4}});
     struct journal_event *e = await(JOURNAL_ANSWER);
     ck_assert_ptr_eq(e->cookie, x);
     ck_assert_uint_eq(e->n, 2);
@@ -321,7 +337,18 @@ START_TEST(questions_are_answered_in_order_with_the_batches)
     ck_assert_mem_eq(e->entries[1].bytes.p, "ef", 2);
     journal_event_free(e);
     e = await(JOURNAL_ANSWER);
+    ck_assert_ptr_nonnull(e->job);
+    ck_assert_str_eq(e->job->id, "k7f3");
+    ck_assert_uint_eq(e->n, 2);
+    ck_assert_mem_eq(e->entries[0].bytes.p, "r", 1);
+    journal_event_free(e);
+    e = await(JOURNAL_ANSWER);
     ck_assert_uint_eq(e->n, 1);
+    ck_assert_mem_eq(e->entries[0].bytes.p, "end", 3);
+    journal_event_free(e);
+    e = await(JOURNAL_ANSWER);
+    ck_assert_int_eq(e->error, OK);
+    ck_assert_ptr_null(e->job);
     journal_event_free(e);
 }
 END_TEST
