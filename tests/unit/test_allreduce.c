@@ -46,7 +46,7 @@ START_TEST(the_result_is_near_the_plain_sum)
     double row[3], sum = 0, squares = 0, first = 0;
 
     run(3, LENGTH, PARTS, 7, 1, row);
-    struct rng r[PARTS];
+    struct rng r[PARTS] = {{{0}, {0}, {0}, 0}};
     for (uint32_t p = 0; p < PARTS; p++)
         r[p] = rng_at(3, p, 1, 7);
     for (int i = 0; i < LENGTH; i++) {
@@ -92,7 +92,7 @@ START_TEST(the_tree_is_pairwise_over_part_numbers)
 {
     uint32_t parts = (uint32_t)_i;
     struct rng r = rng_at(1, parts, 0, 0);
-    float x[64], copy[64], out;
+    float x[64] = {0}, copy[64], out;
     struct group *g = group_local_create();
 
     for (uint32_t i = 0; i < parts; i++)
@@ -105,19 +105,22 @@ START_TEST(the_tree_is_pairwise_over_part_numbers)
 }
 END_TEST
 
+static void check_parts(uint32_t size, uint32_t parts)
+{
+    ck_assert_uint_eq(group_first_part(0, size, parts), 0);
+    ck_assert_uint_eq(group_first_part(size, size, parts), parts);
+    for (uint32_t p = 0; p < parts; p++) {
+        uint32_t rank = p * size / parts;
+        ck_assert(group_first_part(rank, size, parts) <= p);
+        ck_assert(group_first_part(rank + 1, size, parts) > p);
+    }
+}
+
 START_TEST(each_part_has_one_rank)
 {
-    for (uint32_t size = 1; size <= 9; size++) {
-        for (uint32_t parts = 1; parts <= 20; parts++) {
-            ck_assert_uint_eq(group_first_part(0, size, parts), 0);
-            ck_assert_uint_eq(group_first_part(size, size, parts), parts);
-            for (uint32_t p = 0; p < parts; p++) {
-                uint32_t rank = p * size / parts;
-                ck_assert(group_first_part(rank, size, parts) <= p
-                          && p < group_first_part(rank + 1, size, parts));
-            }
-        }
-    }
+    for (uint32_t size = 1; size <= 9; size++)
+        for (uint32_t parts = 1; parts <= 20; parts++)
+            check_parts(size, parts);
 }
 END_TEST
 

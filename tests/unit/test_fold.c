@@ -41,6 +41,17 @@ static void pack(const struct fold *f, struct buf *b)
     fold_pack(f, b);
 }
 
+static void merge_by_wire(struct fold *to, const struct fold *from)
+{
+    struct buf b;
+    size_t used;
+
+    pack(from, &b);
+    ck_assert_int_eq(fold_merge_packed(to, b.bytes, b.n, &used), OK);
+    ck_assert_uint_eq(used, b.n);
+    buf_fini(&b);
+}
+
 // One fold of values[] in pieces of random sizes, merged in random order, half
 // of them over the wire.
 static struct fold *in_pieces(uint32_t seed, bool exact)
@@ -59,16 +70,10 @@ static struct fold *in_pieces(uint32_t seed, bool exact)
     }
     for (uint32_t left = PIECES; left > 0; left--) {
         uint64_t j = rng_below(&r, left);
-        if (left % 2) {
+        if (left % 2)
             ck_assert_int_eq(fold_merge(all, piece[j]), OK);
-        } else {
-            struct buf b;
-            size_t used;
-            pack(piece[j], &b);
-            ck_assert_int_eq(fold_merge_packed(all, b.bytes, b.n, &used), OK);
-            ck_assert_uint_eq(used, b.n);
-            buf_fini(&b);
-        }
+        else
+            merge_by_wire(all, piece[j]);
         fold_destroy(piece[j]);
         piece[j] = piece[left - 1];
     }

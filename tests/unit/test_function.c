@@ -39,7 +39,7 @@ static void read_pairs(char *text, struct value *map)
         char *at = strchr(w, '=');
         ck_assert_ptr_nonnull(at);
         *at++ = 0;
-        if (strcmp(w, "x") && strcmp(w, "index")) {
+        if (strcmp(w, "x") != 0 && strcmp(w, "index") != 0) {
             value_set(arena, map, w, scalar(at));
             continue;
         }

@@ -183,9 +183,10 @@ START_TEST(powers_of_two_and_ten_are_exact)
         ck_assert(math_log2(ldexp(1, i)) == i);
     }
     double ten = 1;
-    for (int i = 0; i <= 22; i++, ten *= 10) {
+    for (int i = 0; i <= 22; i++) {
         ck_assert(math_log10(ten) == i);
         ck_assert(math_pow(10, i) == ten);
+        ten *= 10;
     }
     for (int i = 1; i < 1000; i++)
         ck_assert(math_pow(i, 2) == (double)i * i);
