@@ -28,7 +28,8 @@ void buf_reset(struct buf *b); // empty, keeps the memory
 void buf_put(struct buf *b, const void *p, size_t n);
 void buf_puts(struct buf *b, const char *s);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-uint8_t *buf_reserve(struct buf *b, size_t n); // n bytes to fill at the end; NULL past the limit
-const char *buf_cstr(const struct buf *b);     // "" when empty
+uint8_t *buf_reserve(struct buf *b,
+                     size_t n);            // n bytes to fill at the end; NULL past the limit
+const char *buf_cstr(const struct buf *b); // "" when empty
 
 #endif

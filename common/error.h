@@ -12,7 +12,7 @@
 #ifndef COMMON_ERROR_H
 #define COMMON_ERROR_H
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK              __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
 
 enum error {
@@ -44,8 +44,7 @@ struct errtext {
 
 // Fill `t` (NULL is fine) and return `e`, so that failing reads
 // `return errtext_set(t, ERR_PARSE, "…", …)`.
-enum error errtext_set(struct errtext *t, enum error e, const char *fmt, ...)
-    PRINTF_LIKE(3, 4);
+enum error errtext_set(struct errtext *t, enum error e, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 // Put "prefix: " before the text that is there; returns `e`.
 enum error errtext_prefix(struct errtext *t, enum error e, const char *fmt, ...)

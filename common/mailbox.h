@@ -20,9 +20,9 @@ struct mailbox;
 struct mailbox *mailbox_create(void);
 void mailbox_destroy(struct mailbox *m); // NULL is fine; what is inside is leaked on purpose
 void mailbox_send(struct mailbox *m, void *p);
-void *mailbox_take(struct mailbox *m); // NULL: empty
+void *mailbox_take(struct mailbox *m);          // NULL: empty
 bool mailbox_is_empty(const struct mailbox *m); // cheap
-int mailbox_fd(const struct mailbox *m);  // readable while something is inside
+int mailbox_fd(const struct mailbox *m);        // readable while something is inside
 // Block until something is inside or timeout_ns passed (< 0: for ever), after
 // spinning for spin_ns.
 void mailbox_wait(struct mailbox *m, int64_t timeout_ns, int64_t spin_ns);

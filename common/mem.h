@@ -13,11 +13,11 @@
 
 #include <stddef.h>
 
-void *mem_alloc(size_t size);  // zeroed; never NULL
-void *mem_realloc(void *p, size_t size); // never NULL; new bytes are not zeroed
+void *mem_alloc(size_t size);             // zeroed; never NULL
+void *mem_realloc(void *p, size_t size);  // never NULL; new bytes are not zeroed
 void *mem_try(size_t size, size_t limit); // zeroed; NULL above limit or when memory is gone
-void mem_free(void *p);        // NULL is fine
-char *mem_dup(const char *s);  // a copy of a C string, never NULL
+void mem_free(void *p);                   // NULL is fine
+char *mem_dup(const char *s);             // a copy of a C string, never NULL
 void *mem_copy(const void *p, size_t size);
 
 #endif

@@ -19,8 +19,8 @@
 enum option_type { OPTION_FLAG, OPTION_STR, OPTION_INT };
 
 struct option_row {
-    const char *name;        // "listen": --listen; a row with NULL ends the table
-    char letter;             // 'n' or 0
+    const char *name; // "listen": --listen; a row with NULL ends the table
+    char letter;      // 'n' or 0
     enum option_type type;
     const char *placeholder; // "URL"; NULL for a flag
     const char *environment; // "SHOAL_COORDINATOR" or NULL
@@ -42,8 +42,12 @@ struct options {
 // left are moved to the front of argv, *n_args of them, in order.  Strings are
 // borrowed from argv and the environment.
 // ERR_CANCELLED: --help or --version was asked and printed on stdout.
-MUST_CHECK enum error options_parse(const struct options *o, int argc, char **argv,
-                                    void *target, int *n_args, struct errtext *t);
+MUST_CHECK enum error options_parse(const struct options *o,
+                                    int argc,
+                                    char **argv,
+                                    void *target,
+                                    int *n_args,
+                                    struct errtext *t);
 void options_help(const struct options *o); // on stdout
 
 // The name in `names` (NULL-ended) nearest to `word` within a third of its

@@ -21,10 +21,10 @@
 enum value_type {
     VALUE_NULL,
     VALUE_BOOL,
-    VALUE_INT,   // every integer that fits int64_t
-    VALUE_UINT,  // only what is above INT64_MAX
+    VALUE_INT,  // every integer that fits int64_t
+    VALUE_UINT, // only what is above INT64_MAX
     VALUE_FLOAT,
-    VALUE_STR,   // UTF-8, NUL behind the last byte, may hold NULs
+    VALUE_STR, // UTF-8, NUL behind the last byte, may hold NULs
     VALUE_BIN,
     VALUE_LIST,
     VALUE_MAP,
@@ -79,12 +79,14 @@ struct value value_map_of(struct arena *a, uint32_t n);
 struct value *value_push(struct arena *a, struct value *list, struct value v);
 struct value *value_set(struct arena *a, struct value *map, const char *key, struct value v);
 
-const struct value *value_find(const struct value *map, const char *key); // NULL if absent or no map
-bool value_is_number(const struct value *v);      // int, uint or float
-double value_number(const struct value *v);       // as double; 0 for others
-bool value_equal(const struct value *a, const struct value *b); // 1 and 1.0 differ; map order does not matter
+const struct value *value_find(const struct value *map,
+                               const char *key); // NULL if absent or no map
+bool value_is_number(const struct value *v);     // int, uint or float
+double value_number(const struct value *v);      // as double; 0 for others
+bool value_equal(const struct value *a,
+                 const struct value *b); // 1 and 1.0 differ; map order does not matter
 struct value value_copy(struct arena *a, const struct value *v); // deep
-const char *value_type_name(enum value_type t);   // "a string", "an integer", …
+const char *value_type_name(enum value_type t); // "a string", "an integer", …
 // What a message calls it: "'fast'", "12", "a list": at most some 40 bytes.
 const char *value_describe(const struct value *v, struct arena *a);
 // Compact JSON, and indented JSON; NaN and infinities as null; numbers by the

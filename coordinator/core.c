@@ -107,8 +107,8 @@ static void who(const struct core *c, uint64_t peer, struct effects *fx)
     m->who.incarnation = c->o.incarnation;
 }
 
-static void on_result(struct core *c, struct rank *r, const struct message *m,
-                      struct effects *fx)
+static void
+on_result(struct core *c, struct rank *r, const struct message *m, struct effects *fx)
 {
     const struct msg_result_batch *b = &m->result_batch;
     heard(c, r, b->progress);
@@ -121,14 +121,15 @@ static void on_result(struct core *c, struct rank *r, const struct message *m,
     settle_result(c, r, m, fx, false);
 }
 
-static void on_beat(struct core *c, struct rank *r, const struct msg_beat *b, struct effects *fx)
+static void
+on_beat(struct core *c, struct rank *r, const struct msg_beat *b, struct effects *fx)
 {
     heard(c, r, b->progress);
     if (!r->held)
         r->moved = r->gang ? r->moved : c->now;
     // A grant that got lost: the rank holds less than we think, for long.
-    bool lost = r->held && !r->held->gang && b->n_held < r->n_held && b->lease != r->held->number &&
-                c->now - r->held->granted > 2 * CLOCK_SECOND;
+    bool lost = r->held && !r->held->gang && b->n_held < r->n_held
+                && b->lease != r->held->number && c->now - r->held->granted > 2 * CLOCK_SECOND;
     if (lost) {
         struct message *m;
         (void)core_send(fx, r->peer, MSG_DISARM, &m);
@@ -216,8 +217,8 @@ static enum error on_retry(struct core *c, struct job *j, struct effects *fx)
     return OK;
 }
 
-static enum error on_request(struct core *c, const struct event *e, struct effects *fx,
-                             struct errtext *t)
+static enum error
+on_request(struct core *c, const struct event *e, struct effects *fx, struct errtext *t)
 {
     struct job *j = job_find(c, e->job);
     struct pod *p;
@@ -267,8 +268,8 @@ static void on_tick(struct core *c, struct effects *fx)
     gang_tick(c, fx);
     for (uint32_t i = 0; i < c->n_jobs; i++) {
         struct job *j = c->jobs[i];
-        if (j->state == JOB_RUNNING && j->spec.deadline_ns &&
-            c->now - j->submitted > j->spec.deadline_ns)
+        if (j->state == JOB_RUNNING && j->spec.deadline_ns
+            && c->now - j->submitted > j->spec.deadline_ns)
             job_end(c, j, JOB_FAILED, "its deadline has passed", (struct bin){0}, fx);
         if (job_next_due(j) <= c->now)
             c->work_changed = true;
@@ -292,8 +293,8 @@ static int64_t next_tick(const struct core *c)
 
 static void turn_end(struct core *c, struct effects *fx)
 {
-    if (c->recovering && c->wait_until != INT64_MAX &&
-        (!c->known_pods.n || c->now >= c->wait_until))
+    if (c->recovering && c->wait_until != INT64_MAX
+        && (!c->known_pods.n || c->now >= c->wait_until))
         end_recovery(c);
     if (c->now >= c->next_tick) {
         on_tick(c, fx);
@@ -313,8 +314,8 @@ static void turn_end(struct core *c, struct effects *fx)
     }
 }
 
-enum error core_step(struct core *c, const struct event *e, struct effects *fx,
-                     struct errtext *t)
+enum error
+core_step(struct core *c, const struct event *e, struct effects *fx, struct errtext *t)
 {
     struct rank *r;
     c->now = e->now;

@@ -22,10 +22,10 @@
 struct core;
 
 struct core_options {
-    uint64_t incarnation;   // committed once at start
-    uint32_t credit_max;    // leases outstanding a rank at most; default 256
-    uint32_t records_max;   // leases a GRANT frame at most; default 32
-    uint32_t jobs_max;      // open jobs at most; submit is refused above it
+    uint64_t incarnation;    // committed once at start
+    uint32_t credit_max;     // leases outstanding a rank at most; default 256
+    uint32_t records_max;    // leases a GRANT frame at most; default 32
+    uint32_t jobs_max;       // open jobs at most; submit is refused above it
     int64_t shard_target_ns; // default 250 ms
 };
 
@@ -34,8 +34,8 @@ void core_destroy(struct core *c);
 
 // ERR_NOT_FOUND, ERR_BUSY, ERR_INVALID for requests (submit, cancel, retry,
 // drain), else OK; t (may be NULL) says why.
-enum error core_step(struct core *c, const struct event *e, struct effects *fx,
-                     struct errtext *t);
+enum error
+core_step(struct core *c, const struct event *e, struct effects *fx, struct errtext *t);
 
 // When EVENT_TICK is wanted next; INT64_MAX: never.
 int64_t core_next_deadline(const struct core *c);
@@ -47,16 +47,16 @@ struct job_view {
     const char *name;
     const char *workload;
     enum job_state state;
-    uint64_t n_items;   // known so far
-    uint64_t n_done;    // settled, failed ones included
+    uint64_t n_items; // known so far
+    uint64_t n_done;  // settled, failed ones included
     uint64_t n_failed;
-    uint64_t n_leased;  // items out on leases
+    uint64_t n_leased; // items out on leases
     uint64_t n_retries;
     uint64_t n_copies;
     uint64_t n_quarantined;
-    uint64_t n_lost;    // leases lost with their pod
+    uint64_t n_lost; // leases lost with their pod
     int64_t submitted;
-    int64_t rank_ns;    // time ranks spent on it
+    int64_t rank_ns; // time ranks spent on it
     int32_t priority;
     uint32_t gang;
 };
@@ -71,7 +71,7 @@ struct rank_view {
     uint64_t job;      // of the oldest lease, 0
     uint32_t n_held;
     uint64_t n_items_done;
-    int64_t seen;      // last heard of
+    int64_t seen; // last heard of
     const char *version;
     const char *numerics;
 };

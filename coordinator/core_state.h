@@ -32,9 +32,9 @@ struct unit {
     uint64_t first;
     uint32_t count;
     uint32_t attempt;
-    uint32_t crashes;  // losses while alone
-    uint32_t faults;   // worker faults
-    bool alone;        // suspect
+    uint32_t crashes; // losses while alone
+    uint32_t faults;  // worker faults
+    bool alone;       // suspect
     int64_t not_before;
 };
 
@@ -57,26 +57,26 @@ struct params_entry {
 };
 
 struct job {
-    struct job_spec spec; // strings are ours
+    struct job_spec spec;   // strings are ours
     struct message message; // JOB, as every rank gets it before its first lease
     enum job_state state;
     struct arena *arena;
     int64_t submitted;
     uint64_t n_items;
-    uint64_t fresh;       // first item never granted
-    struct unit *units;   // granted first, in order
+    uint64_t fresh;     // first item never granted
+    struct unit *units; // granted first, in order
     uint32_t n_units, cap_units;
     struct ranges settled;
-    struct ranges failed; // settled as failures: `retry --failed`
-    struct map params;    // item -> struct params_entry *, until settled
+    struct ranges failed;               // settled as failures: `retry --failed`
+    struct map params;                  // item -> struct params_entry *, until settled
     struct lease *leases, *leases_tail; // oldest first
     uint64_t n_leased;
     uint64_t n_retries, n_copies, n_quarantined, n_lost, rank_ns;
-    double item_ns;       // moving average, 0: unknown
+    double item_ns; // moving average, 0: unknown
     uint64_t waits_for;
     bool is_waiting;
     bool changed;
-    bool finishing;       // its driver said so, the record is on its way
+    bool finishing; // its driver said so, the record is on its way
 };
 
 struct rank {
@@ -85,9 +85,9 @@ struct rank {
     uint64_t peer;
     int64_t seen;
     uint64_t progress;
-    int64_t moved; // when progress last changed, or work came
-    uint64_t next_seq;   // of the RESULT expected
-    uint64_t ack_upto;   // to say
+    int64_t moved;     // when progress last changed, or work came
+    uint64_t next_seq; // of the RESULT expected
+    uint64_t ack_upto; // to say
     bool ack_due;
     bool suspect;
     bool stalled; // its lease was revoked for standing still
@@ -96,7 +96,7 @@ struct rank {
     struct lease *held, *held_tail;
     struct gang *gang;
     bool adopted_gang; // gone into a gang of an earlier incarnation: free when its root answers
-    struct map jobs;       // numbers of jobs it was told of
+    struct map jobs;   // numbers of jobs it was told of
     uint64_t n_items_done;
     struct rec_lease *grant; // of this turn
     uint32_t n_grant, cap_grant;
@@ -134,7 +134,7 @@ struct gang {
     struct msg_go go;      // as sent, for repetition; its one lease and params are ours
     struct rec_lease go_lease;
     uint8_t *go_params;
-    int64_t since;         // of the present state
+    int64_t since; // of the present state
     int64_t resend;
     struct gang *next;
 };
@@ -145,7 +145,7 @@ struct core {
     struct job **jobs; // by number
     uint32_t n_jobs, cap_jobs;
     struct map job_by_number; // -> struct job *
-    struct pod **pods; // by arrival
+    struct pod **pods;        // by arrival
     uint32_t n_pods, cap_pods;
     struct map rank_by_peer;    // -> struct rank *
     struct map lease_by_number; // -> struct lease *
@@ -157,7 +157,7 @@ struct core {
     bool disk_full;
     bool work_changed; // something may be grantable now
     // recovery
-    bool recovering;   // until all known pods are back or wait_until
+    bool recovering; // until all known pods are back or wait_until
     int64_t wait_until;
     struct map known_pods;
     struct map gone_pods;  // lost or left: instance -> 1; they are told GOODBYE
@@ -169,8 +169,8 @@ struct core {
 
 // roster.c
 struct rank *roster_find(const struct core *c, uint64_t peer);
-struct rank *roster_hello(struct core *c, uint64_t peer, const struct msg_hello *h,
-                          struct effects *fx);
+struct rank *
+roster_hello(struct core *c, uint64_t peer, const struct msg_hello *h, struct effects *fx);
 void roster_remove_pod(struct core *c, struct pod *p); // no leases left on it
 struct pod *roster_pod(const struct core *c, uint64_t instance);
 bool roster_fits(const struct pod *p, const struct job_spec *s);
@@ -192,14 +192,19 @@ int64_t job_next_due(const struct job *j); // of delayed units; INT64_MAX
 struct bin job_params(struct job *j, const struct unit *u, struct arena *a);
 void job_destroy(struct job *j);
 // Revokes what is out.  The record of the end is in `bytes`, or made here when empty.
-void job_end(struct core *c, struct job *j, enum job_state s, const char *why,
-             struct bin bytes, struct effects *fx);
+void job_end(struct core *c,
+             struct job *j,
+             enum job_state s,
+             const char *why,
+             struct bin bytes,
+             struct effects *fx);
 void job_settle(struct job *j, uint64_t first, uint64_t end); // marks, drops params and units
 uint64_t job_shard_size(const struct core *c, const struct job *j, uint64_t first);
 
 // lease.c
 struct lease *lease_create(struct core *c, struct job *j, struct rank *r, const struct unit *u);
-struct lease *lease_adopt(struct core *c, struct job *j, struct rank *r, const struct rec_held *h);
+struct lease *
+lease_adopt(struct core *c, struct job *j, struct rank *r, const struct rec_held *h);
 void lease_end(struct core *c, struct lease *l); // unlink and free
 struct lease *lease_find(const struct core *c, uint64_t number);
 // The lease ended without a result: whatever of it is neither settled nor out
@@ -208,9 +213,15 @@ void lease_give_back(struct core *c, struct lease *l, const struct unit *u);
 void lease_revoke(struct core *c, struct lease *l, const char *why, struct effects *fx);
 
 // settle.c
-void settle_result(struct core *c, struct rank *r, const struct message *m, struct effects *fx,
+void settle_result(struct core *c,
+                   struct rank *r,
+                   const struct message *m,
+                   struct effects *fx,
                    bool recovering);
-void settle_failed(struct core *c, struct job *j, uint64_t item, const char *text,
+void settle_failed(struct core *c,
+                   struct job *j,
+                   uint64_t item,
+                   const char *text,
                    struct effects *fx); // quarantine, exhausted worker faults
 
 // gang.c
@@ -225,19 +236,21 @@ bool gang_lets(const struct core *c, const struct rank *r); // the rank may take
 // schedule.c
 void schedule_turn(struct core *c, struct effects *fx);
 // Put the lease on the rank's next GRANT; schedule_flush sends them.
-void schedule_grant(struct core *c, struct rank *r, struct job *j, struct lease *l,
-                    struct effects *fx);
+void schedule_grant(
+    struct core *c, struct rank *r, struct job *j, struct lease *l, struct effects *fx);
 void schedule_send_job(struct core *c, struct rank *r, struct job *j, struct effects *fx);
 
 // liveness.c
 void liveness_tick(struct core *c, struct effects *fx);
 void liveness_lose_pod(struct core *c, struct pod *p, const char *why, struct effects *fx);
 void liveness_hint_closed(struct core *c, struct rank *r); // suspect at once, lost soon
-void liveness_reconcile(struct core *c, struct rank *r, struct effects *fx); // grants that got lost
+void liveness_reconcile(struct core *c,
+                        struct rank *r,
+                        struct effects *fx); // grants that got lost
 void liveness_pace(struct core *c, struct rank *r, struct effects *fx);
 
-static inline struct effect *core_send(struct effects *fx, uint64_t peer, enum message_type type,
-                                       struct message **m)
+static inline struct effect *
+core_send(struct effects *fx, uint64_t peer, enum message_type type, struct message **m)
 {
     struct effect *e = effects_add(fx, EFFECT_SEND);
     e->peer = peer;

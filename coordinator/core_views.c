@@ -115,7 +115,8 @@ const char *core_why(const struct core *c, uint64_t number, int64_t now, struct 
     if (why)
         return why;
     if (j->leases)
-        return arena_printf(a, "It is running: %" PRIu64 " items are out on leases.", j->n_leased);
+        return arena_printf(a, "It is running: %" PRIu64 " items are out on leases.",
+                            j->n_leased);
     if (job_next_due(j) != INT64_MAX && job_next_due(j) > now && j->fresh >= j->n_items)
         return arena_printf(a, "It backs off: the next retry is due in %.1f s.",
                             (double)(job_next_due(j) - now) / 1e9);
@@ -140,11 +141,13 @@ static enum error check_job(const struct core *c, const struct job *j, struct er
         ranges_add(&all, l->unit.first, l->unit.first + l->unit.count);
         if (lease_find(c, l->number) != l) {
             ranges_fini(&all);
-            return errtext_set(t, ERR_INVALID, "lease %" PRIu64 " is not in the table", l->number);
+            return errtext_set(t, ERR_INVALID, "lease %" PRIu64 " is not in the table",
+                               l->number);
         }
         if (ranges_covered(&j->settled, l->unit.first, l->unit.first + l->unit.count)) {
             ranges_fini(&all);
-            return errtext_set(t, ERR_INVALID, "lease %" PRIu64 " holds a settled item", l->number);
+            return errtext_set(t, ERR_INVALID, "lease %" PRIu64 " holds a settled item",
+                               l->number);
         }
     }
     for (uint32_t i = 0; i < j->n_units; i++)

@@ -34,7 +34,7 @@
 // What a job's metrics are called when the workload fixes them.
 struct driver_workload {
     const char *name;
-    const char *const *metrics; // NULL-ended; NULL: dynamic, each outcome names its own
+    const char *const *metrics;  // NULL-ended; NULL: dynamic, each outcome names its own
     const struct value *catalog; // the catalog entry: params, metrics, flags
 };
 
@@ -76,11 +76,15 @@ struct driver_output {
     uint64_t waits_for;
     struct value progress; // map for `status` and `watch`: best so far, …; null: unchanged
     bool finished;
-    struct value result; // when finished: the digested part, section 5 of the design
-    struct value stats;  // when finished: not digested
+    struct value result;       // when finished: the digested part, section 5 of the design
+    struct value stats;        // when finished: not digested
     const char *why_no_digest; // when finished: NULL or the reason
     // When finished: long lists, stored as blobs; the result refers to them by hash.
-    struct driver_blob { const char *name; const void *bytes; size_t n; } *blobs;
+    struct driver_blob {
+        const char *name;
+        const void *bytes;
+        size_t n;
+    } * blobs;
     uint32_t n_blobs;
 };
 
@@ -88,7 +92,8 @@ struct driver {
     const char *name; // the job file's `kind`
     const char *help;
     bool is_inline;
-    const char *const *keys; // NULL-ended: top-level job keys of this kind beside the common ones
+    const char *const
+        *keys; // NULL-ended: top-level job keys of this kind beside the common ones
     // How results travel: DRIVER_ROWS: every item's metrics; DRIVER_FOLDS: folds
     // are enough.  Asked once after create.
     enum driver_wants { DRIVER_ROWS, DRIVER_FOLDS } (*wants)(const void *state);
@@ -97,12 +102,17 @@ struct driver {
     void (*destroy)(void *state);
     void (*tell)(void *state, const struct outcome *o);
     void (*step)(void *state, struct driver_output *out);
-    void (*restore)(void *state, uint64_t item, const struct value *params); // (optional) kinds without params need none
+    void (*restore)(void *state,
+                    uint64_t item,
+                    const struct value *params); // (optional) kinds without params need none
     // (optional) `shoal extend JOB --trials N`
     enum error (*extend)(void *state, const struct value *args, struct errtext *t);
     // How the item space is laid out, for leases: items per grid point and the
     // number of the first one, as the workload sees it.  Default: one point, first 0.
-    void (*layout)(const void *state, uint64_t *per_point, uint64_t *first, const struct value **points);
+    void (*layout)(const void *state,
+                   uint64_t *per_point,
+                   uint64_t *first,
+                   const struct value **points);
 };
 
 // The table: coordinator/drivers/drivers.c.  NULL-ended.

@@ -34,24 +34,24 @@ struct job_spec {
     const char *owner; // fair share is between owners
     const char *workload;
     int32_t priority;
-    uint32_t gang;          // 1: solo
-    uint64_t shard;         // items a shard, 0: adaptive
-    uint32_t max_attempts;  // of an item whose command failed (job faults), 1: never retried
+    uint32_t gang;         // 1: solo
+    uint64_t shard;        // items a shard, 0: adaptive
+    uint32_t max_attempts; // of an item whose command failed (job faults), 1: never retried
     uint32_t max_crashes;
-    uint64_t max_failures;  // the job fails above it; UINT64_MAX: no limit
+    uint64_t max_failures; // the job fails above it; UINT64_MAX: no limit
     int64_t backoff_ns;
-    int64_t deadline_ns;    // from submission; 0: none
-    int64_t stall_ns;       // the workload's
+    int64_t deadline_ns; // from submission; 0: none
+    int64_t stall_ns;    // the workload's
     uint32_t cpus;
     uint64_t memory_mb;
     const struct value *resources; // map name -> number, or NULL
     enum durability durability;
-    bool folds;             // workers send folds, not rows
-    bool exact;             // folds keep their values
+    bool folds; // workers send folds, not rows
+    bool exact; // folds keep their values
     // The JOB message for workers, encoded by codec_encode (its `job` = number).
     struct bin job_message;
-    uint64_t per_point;     // a shard never straddles a multiple of it; 0: no grid
-    uint64_t n_items;       // known at once (sweep); a search adds later by EVENT_ITEMS
+    uint64_t per_point; // a shard never straddles a multiple of it; 0: no grid
+    uint64_t n_items;   // known at once (sweep); a search adds later by EVENT_ITEMS
     // Params of an item as packed bytes in *a, or empty; NULL function: none have any
     // beside those that EVENT_ITEMS brought.  Pure.
     struct bin (*params_of)(void *ctx, uint64_t item, struct arena *a);
@@ -65,11 +65,11 @@ enum event_type {
     EVENT_ITEMS,       // job, items: the driver asked
     EVENT_FINISHED,    // job, finished: the driver is done
     EVENT_CANCEL,      // job
-    EVENT_RETRY,       // job: failed items again (a finished job reopens: the shell made its driver anew)
-    EVENT_DRAIN,       // peer's pod (instance) takes no more work
-    EVENT_DISK,        // disk.full: pause or go on granting
-    EVENT_TICK,        // time only; at core_next_deadline at the latest
-    EVENT_TURN_END,    // after each batch of events: schedule, acknowledge
+    EVENT_RETRY, // job: failed items again (a finished job reopens: the shell made its driver anew)
+    EVENT_DRAIN,    // peer's pod (instance) takes no more work
+    EVENT_DISK,     // disk.full: pause or go on granting
+    EVENT_TICK,     // time only; at core_next_deadline at the latest
+    EVENT_TURN_END, // after each batch of events: schedule, acknowledge
     // Recovery, before any other event, in journal order
     EVENT_RECOVER_RESULT, // message: a RESULT read back
     EVENT_RECOVER_ASKED,  // job, items
@@ -102,7 +102,7 @@ enum effect_type {
     EFFECT_SEND,    // message to peer
     EFFECT_JOURNAL, // keep `bytes` of `kind` for `job`
     EFFECT_TELL,    // outcome to the driver of job (the shell steps it afterwards)
-    EFFECT_JOB,     // job reached `state` (watchers; a cancelled or failed job's driver is dropped)
+    EFFECT_JOB, // job reached `state` (watchers; a cancelled or failed job's driver is dropped)
     EFFECT_CHANGED, // counts of job changed enough to tell watchers (at most one a turn and job)
 };
 

@@ -71,8 +71,9 @@ static int64_t set_free_at(const struct core *c, const struct gang *g)
 bool gang_lets(const struct core *c, const struct rank *r)
 {
     const struct gang *g = r->gang;
-    return !g || (g->state == GANG_RESERVED && !r->n_held && c->now - g->since <= HOLD_MAX &&
-                  set_free_at(c, g) >= c->now + 2 * c->o.shard_target_ns);
+    return !g
+           || (g->state == GANG_RESERVED && !r->n_held && c->now - g->since <= HOLD_MAX
+               && set_free_at(c, g) >= c->now + 2 * c->o.shard_target_ns);
 }
 
 static bool is_usable(const struct pod *p, uint32_t first, uint32_t n)
@@ -278,8 +279,8 @@ void gang_on_result(struct core *c, uint64_t lease, struct effects *fx)
 static bool others_wait(const struct core *c, const struct gang *g)
 {
     for (uint32_t i = 0; i < c->n_jobs; i++)
-        if (c->jobs[i] != g->job && c->jobs[i]->spec.priority >= g->job->spec.priority &&
-            job_has_work(c, c->jobs[i]))
+        if (c->jobs[i] != g->job && c->jobs[i]->spec.priority >= g->job->spec.priority
+            && job_has_work(c, c->jobs[i]))
             return true;
     return false;
 }
@@ -297,8 +298,8 @@ void gang_tick(struct core *c, struct effects *fx)
             send_all(g, MSG_PREPARE, fx);
         else if (g->state == GANG_GOING && repeat && g->n_went < g->n_ranks)
             send_all(g, MSG_GO, fx);
-        else if (g->state == GANG_HELD && (!job_has_work(c, g->job) || others_wait(c, g)) &&
-                 c->now - g->since >= ALMOST_FREE)
+        else if (g->state == GANG_HELD && (!job_has_work(c, g->job) || others_wait(c, g))
+                 && c->now - g->since >= ALMOST_FREE)
             gang_dissolve(c, g, fx);
     }
 }

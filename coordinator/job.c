@@ -323,8 +323,8 @@ static void tell_ranks(struct core *c, struct job *j, struct effects *fx)
 }
 
 // How a job ended when its driver did not say it: {"state", "why"}.
-static void journal_end(struct job *j, enum job_state s, const char *why, struct bin bytes,
-                        struct effects *fx)
+static void journal_end(
+    struct job *j, enum job_state s, const char *why, struct bin bytes, struct effects *fx)
 {
     struct effect *e = effects_add(fx, EFFECT_JOURNAL);
     e->job = j->spec.number;
@@ -344,8 +344,12 @@ static void journal_end(struct job *j, enum job_state s, const char *why, struct
         fx->durability = j->spec.durability;
 }
 
-void job_end(struct core *c, struct job *j, enum job_state s, const char *why,
-             struct bin bytes, struct effects *fx)
+void job_end(struct core *c,
+             struct job *j,
+             enum job_state s,
+             const char *why,
+             struct bin bytes,
+             struct effects *fx)
 {
     if (j->state != JOB_RUNNING)
         return;

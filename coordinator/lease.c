@@ -44,8 +44,8 @@ static void unlink_lists(struct lease *l)
     j->n_leased -= l->unit.count;
 }
 
-static struct lease *add(struct core *c, uint64_t number, struct job *j, struct rank *r,
-                         const struct unit *u)
+static struct lease *
+add(struct core *c, uint64_t number, struct job *j, struct rank *r, const struct unit *u)
 {
     struct lease *l = c->free_leases;
     if (l)
@@ -65,8 +65,8 @@ struct lease *lease_create(struct core *c, struct job *j, struct rank *r, const 
     return add(c, c->next_lease++, j, r, u);
 }
 
-struct lease *lease_adopt(struct core *c, struct job *j, struct rank *r,
-                          const struct rec_held *h)
+struct lease *
+lease_adopt(struct core *c, struct job *j, struct rank *r, const struct rec_held *h)
 {
     struct unit u = {.first = h->first, .count = h->count};
     return add(c, h->lease, j, r, &u);
@@ -84,8 +84,8 @@ void lease_end(struct core *c, struct lease *l)
 }
 
 // Is some part of [lo, hi) out on another lease?  Then *hit is that part.
-static bool out_elsewhere(const struct job *j, const struct lease *but, uint64_t lo, uint64_t hi,
-                          struct range *hit)
+static bool out_elsewhere(
+    const struct job *j, const struct lease *but, uint64_t lo, uint64_t hi, struct range *hit)
 {
     for (const struct lease *l = j->leases; l; l = l->job_next) {
         uint64_t a = l->unit.first;

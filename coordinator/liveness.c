@@ -62,8 +62,8 @@ static void suspect(struct core *c, struct lease *l, struct effects *fx)
     bool counted = u.alone || l->gang;
     u.alone = !l->gang;
     if (counted && u.count == 1 && ++u.crashes >= j->spec.max_crashes) {
-        char *text = arena_printf(fx->arena, "took %u pods with it while it ran alone: quarantined",
-                                  u.crashes);
+        char *text = arena_printf(
+            fx->arena, "took %u pods with it while it ran alone: quarantined", u.crashes);
         uint64_t item = u.first;
         lease_end(c, l);
         settle_failed(c, j, item, text, fx);
@@ -118,8 +118,9 @@ static bool check_stall(struct core *c, struct rank *r, struct effects *fx)
 {
     struct lease *l = r->held;
     int64_t stall = l ? l->job->spec.stall_ns : 0;
-    if (r->stalled && c->now - r->moved > r->pod->n_ranks * BEAT_BUSY_MS * CLOCK_MS +
-                                              BEATS_LOST * BEAT_BUSY_MS * CLOCK_MS) {
+    if (r->stalled
+        && c->now - r->moved > r->pod->n_ranks * BEAT_BUSY_MS * CLOCK_MS
+                                   + BEATS_LOST * BEAT_BUSY_MS * CLOCK_MS) {
         liveness_lose_pod(c, r->pod, "a rank stands still", fx);
         return true;
     }

@@ -37,7 +37,8 @@ static uint32_t find(const struct ranges *r, uint64_t x)
 }
 
 // Replace intervals [i, j) by k new ones (k <= 2).
-static void splice(struct ranges *r, uint32_t i, uint32_t j, const struct range *with, uint32_t k)
+static void
+splice(struct ranges *r, uint32_t i, uint32_t j, const struct range *with, uint32_t k)
 {
     uint32_t n = r->n - (j - i) + k;
     if (n > r->cap) {

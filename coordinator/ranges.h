@@ -30,7 +30,8 @@ void ranges_init(struct ranges *r);
 void ranges_fini(struct ranges *r);
 void ranges_add(struct ranges *r, uint64_t lo, uint64_t hi); // overlap is fine
 void ranges_remove(struct ranges *r, uint64_t lo, uint64_t hi);
-uint64_t ranges_covered(const struct ranges *r, uint64_t lo, uint64_t hi); // how many of [lo, hi)
+uint64_t
+ranges_covered(const struct ranges *r, uint64_t lo, uint64_t hi); // how many of [lo, hi)
 // The first gap within [lo, hi): false when the set covers all of it.
 bool ranges_gap(const struct ranges *r, uint64_t lo, uint64_t hi, struct range *gap);
 

@@ -60,7 +60,8 @@ static struct pod *pod_create(struct core *c, const struct msg_hello *h, struct 
     copy_text(p->host, sizeof p->host, h->host);
     copy_text(p->version, sizeof p->version, h->version);
     copy_text(p->numerics, sizeof p->numerics, h->numerics);
-    if (!h->resources.n || pack_read(h->resources.p, h->resources.n, p->arena, &p->resources, NULL))
+    if (!h->resources.n
+        || pack_read(h->resources.p, h->resources.n, p->arena, &p->resources, NULL))
         p->resources = value_map();
     if (c->n_pods == c->cap_pods) {
         c->cap_pods = c->cap_pods ? c->cap_pods * 2 : 8;
@@ -93,10 +94,10 @@ static void adopt(struct core *c, struct rank *r, const struct msg_hello *h, str
         }
         if (x->step > 2)
             r->adopted_gang = true;
-        if (!j || j->state != JOB_RUNNING || !x->count || x->first >= j->n_items ||
-            x->count > j->n_items - x->first || lease_find(c, x->lease) ||
-            ranges_covered(&j->settled, x->first, x->first + x->count) ||
-            (x->step > 1 && r->index % j->spec.gang))
+        if (!j || j->state != JOB_RUNNING || !x->count || x->first >= j->n_items
+            || x->count > j->n_items - x->first || lease_find(c, x->lease)
+            || ranges_covered(&j->settled, x->first, x->first + x->count)
+            || (x->step > 1 && r->index % j->spec.gang))
             continue;
         (void)lease_adopt(c, j, r, x);
         map_set(&r->jobs, x->job, 1);
@@ -115,16 +116,16 @@ static struct rank *rank_create(struct pod *p, uint32_t index)
     return r;
 }
 
-struct rank *roster_hello(struct core *c, uint64_t peer, const struct msg_hello *h,
-                          struct effects *fx)
+struct rank *
+roster_hello(struct core *c, uint64_t peer, const struct msg_hello *h, struct effects *fx)
 {
     if (map_find(&c->gone_pods, h->instance, NULL)) {
         goodbye(peer, "this pod was lost; a new one starts afresh", fx);
         return NULL;
     }
     struct pod *p = roster_pod(c, h->instance);
-    if (!h->n_ranks || h->n_ranks > POD_RANKS_MAX || h->rank >= h->n_ranks ||
-        (p && p->n_ranks != h->n_ranks)) {
+    if (!h->n_ranks || h->n_ranks > POD_RANKS_MAX || h->rank >= h->n_ranks
+        || (p && p->n_ranks != h->n_ranks)) {
         goodbye(peer, "HELLO made no sense: rank and n_ranks disagree", fx);
         return NULL;
     }
@@ -180,8 +181,8 @@ void roster_remove_pod(struct core *c, struct pod *p)
 
 bool roster_fits(const struct pod *p, const struct job_spec *s)
 {
-    if (s->gang > p->n_ranks || (s->cpus > 1 && s->cpus > p->cpus) ||
-        (s->memory_mb && p->memory_mb && s->memory_mb > p->memory_mb))
+    if (s->gang > p->n_ranks || (s->cpus > 1 && s->cpus > p->cpus)
+        || (s->memory_mb && p->memory_mb && s->memory_mb > p->memory_mb))
         return false;
     for (uint32_t i = 0; s->resources && i < s->resources->n; i++) {
         const struct value_pair *want = &s->resources->pairs[i];

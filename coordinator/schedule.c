@@ -62,8 +62,8 @@ void schedule_send_job(struct core *c, struct rank *r, struct job *j, struct eff
     m->type = MSG_JOB;
 }
 
-void schedule_grant(struct core *c, struct rank *r, struct job *j, struct lease *l,
-                    struct effects *fx)
+void schedule_grant(
+    struct core *c, struct rank *r, struct job *j, struct lease *l, struct effects *fx)
 {
     schedule_send_job(c, r, j, fx);
     if (r->n_grant == r->cap_grant) {
@@ -102,8 +102,8 @@ static void flush_rank(struct core *c, struct rank *r, struct effects *fx)
 }
 
 // Ranks that may take work of this job now.
-static uint32_t usable_ranks(struct core *c, const struct job *j, struct arena *a,
-                             struct rank ***out)
+static uint32_t
+usable_ranks(struct core *c, const struct job *j, struct arena *a, struct rank ***out)
 {
     struct rank **list = arena_alloc(a, (core_n_ranks(c) + 1) * sizeof(struct rank *));
     uint32_t n = 0;
@@ -145,8 +145,8 @@ static void grant_alone(struct core *c, struct job *j, const struct unit *u, str
     struct pod *best = c->alone_pod;
     for (uint32_t i = 0; i < c->n_pods && !c->alone_pod; i++) {
         struct pod *p = c->pods[i];
-        if (p->n_here && !p->alone && !p->draining && roster_fits(p, &j->spec) &&
-            (!best || pod_load(p) < pod_load(best)))
+        if (p->n_here && !p->alone && !p->draining && roster_fits(p, &j->spec)
+            && (!best || pod_load(p) < pod_load(best)))
             best = p;
     }
     c->alone_pod = best;
@@ -195,15 +195,16 @@ static bool is_straggler(const struct core *c, const struct job *j, const struct
 {
     double usual = j->item_ns * l->unit.count * 2;
     int64_t age = c->now - l->granted;
-    bool wanted = l->rank->suspect || (j->is_waiting && j->waits_for >= l->unit.first &&
-                                       j->waits_for < l->unit.first + l->unit.count);
-    return !l->gang && !l->is_copy && !l->has_copy && !l->unit.alone &&
-           (age > COPY_AFTER || wanted) && (l->rank->suspect || (double)age > usual ||
-                                            l != l->rank->held);
+    bool wanted = l->rank->suspect
+                  || (j->is_waiting && j->waits_for >= l->unit.first
+                      && j->waits_for < l->unit.first + l->unit.count);
+    return !l->gang && !l->is_copy && !l->has_copy && !l->unit.alone
+           && (age > COPY_AFTER || wanted)
+           && (l->rank->suspect || (double)age > usual || l != l->rank->held);
 }
 
-static struct rank *idle_rank(struct core *c, const struct job *j, const struct lease *l,
-                              struct arena *a)
+static struct rank *
+idle_rank(struct core *c, const struct job *j, const struct lease *l, struct arena *a)
 {
     struct rank **ranks;
     uint32_t n = usable_ranks(c, j, a, &ranks);

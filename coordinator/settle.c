@@ -71,8 +71,11 @@ static void tell(struct job *j, const struct rec_result *res, struct effects *fx
 }
 
 // Leases that overlap what is settled now have nothing left to win.
-static void end_overlapping(struct core *c, struct job *j, const struct lease *but,
-                            const struct rec_result *res, struct effects *fx)
+static void end_overlapping(struct core *c,
+                            struct job *j,
+                            const struct lease *but,
+                            const struct rec_result *res,
+                            struct effects *fx)
 {
     uint64_t end = res->first + res->count;
     for (struct lease *l = j->leases, *next; l; l = next) {
@@ -87,8 +90,8 @@ static void end_overlapping(struct core *c, struct job *j, const struct lease *b
     }
 }
 
-static void worker_fault(struct core *c, struct lease *l, const struct rec_result *res,
-                         struct effects *fx)
+static void
+worker_fault(struct core *c, struct lease *l, const struct rec_result *res, struct effects *fx)
 {
     struct unit u = l->unit;
     struct job *j = l->job;
@@ -112,10 +115,11 @@ static void worker_fault(struct core *c, struct lease *l, const struct rec_resul
 }
 
 // A fault of the job that the job wants to see tried again.
-static bool wants_retry(const struct job *j, const struct lease *l, const struct rec_result *res)
+static bool
+wants_retry(const struct job *j, const struct lease *l, const struct rec_result *res)
 {
-    return j->spec.max_attempts > 1 && res->n_faults && res->count == 1 &&
-           (!l || l->unit.attempt + 1 < j->spec.max_attempts);
+    return j->spec.max_attempts > 1 && res->n_faults && res->count == 1
+           && (!l || l->unit.attempt + 1 < j->spec.max_attempts);
 }
 
 static void retry(struct core *c, struct lease *l)
@@ -134,14 +138,18 @@ static bool is_sound(const struct job *j, const struct rec_result *res)
     if (!res->count || res->first >= j->n_items || res->count > j->n_items - res->first)
         return false;
     for (uint32_t i = 0; i < res->n_faults; i++)
-        if (res->faults[i].item < res->first || res->faults[i].item - res->first >= res->count ||
-            (i && res->faults[i].item <= res->faults[i - 1].item))
+        if (res->faults[i].item < res->first || res->faults[i].item - res->first >= res->count
+            || (i && res->faults[i].item <= res->faults[i - 1].item))
             return false;
     return !outcome_view(res->data.p, res->data.n, res->count, &v);
 }
 
-static void accept(struct core *c, struct job *j, struct rank *r, struct lease *l,
-                   const struct rec_result *res, struct effects *fx)
+static void accept(struct core *c,
+                   struct job *j,
+                   struct rank *r,
+                   struct lease *l,
+                   const struct rec_result *res,
+                   struct effects *fx)
 {
     job_settle(j, res->first, res->first + res->count);
     for (uint32_t i = 0; i < res->n_faults; i++)
@@ -157,8 +165,11 @@ static void accept(struct core *c, struct job *j, struct rank *r, struct lease *
 }
 
 // True: the result counts and must be kept.
-static bool settle_one(struct core *c, struct rank *r, const struct rec_result *res,
-                       struct effects *fx, bool recovering)
+static bool settle_one(struct core *c,
+                       struct rank *r,
+                       const struct rec_result *res,
+                       struct effects *fx,
+                       bool recovering)
 {
     struct job *j = job_find(c, res->job);
     struct lease *l = lease_find(c, res->lease);
@@ -235,7 +246,10 @@ static void fail_if_too_many(struct core *c, struct job *j, struct effects *fx)
     job_end(c, j, JOB_FAILED, why, (struct bin){0}, fx);
 }
 
-void settle_result(struct core *c, struct rank *r, const struct message *m, struct effects *fx,
+void settle_result(struct core *c,
+                   struct rank *r,
+                   const struct message *m,
+                   struct effects *fx,
                    bool recovering)
 {
     const struct msg_result_batch *b = &m->result_batch;
@@ -262,8 +276,8 @@ void settle_result(struct core *c, struct rank *r, const struct message *m, stru
             fail_if_too_many(c, job_find(c, kept[i].job), fx);
 }
 
-void settle_failed(struct core *c, struct job *j, uint64_t item, const char *text,
-                   struct effects *fx)
+void settle_failed(
+    struct core *c, struct job *j, uint64_t item, const char *text, struct effects *fx)
 {
     static const uint8_t none[] = {OUTCOME_NONE};
     struct rec_fault f = {.item = item, .blame = 2, .text = str_of(text)};

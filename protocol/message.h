@@ -23,18 +23,18 @@ struct bin {
     uint32_t n;
 };
 
-#define MESSAGE_TYPE_u32 uint32_t
-#define MESSAGE_TYPE_u64 uint64_t
-#define MESSAGE_TYPE_i64 int64_t
-#define MESSAGE_TYPE_f64 double
+#define MESSAGE_TYPE_u32     uint32_t
+#define MESSAGE_TYPE_u64     uint64_t
+#define MESSAGE_TYPE_i64     int64_t
+#define MESSAGE_TYPE_f64     double
 #define MESSAGE_TYPE_boolean bool
-#define MESSAGE_TYPE_str struct str
-#define MESSAGE_TYPE_bin struct bin
-#define MESSAGE_TYPE_value struct bin
+#define MESSAGE_TYPE_str     struct str
+#define MESSAGE_TYPE_bin     struct bin
+#define MESSAGE_TYPE_value   struct bin
 
 // struct rec_lease, struct msg_hello, …
-#define RECORD(name, doc) struct rec_##name {
-#define MESSAGE(NAME, name, type, doc) struct msg_##name {
+#define RECORD(name, doc)                            struct rec_##name {
+#define MESSAGE(NAME, name, type, doc)               struct msg_##name {
 #define FIELD(owner, key, kind, name, presence, doc) MESSAGE_TYPE_##kind name;
 #define LIST(owner, key, record, name, doc)                                                    \
     struct rec_##record *name;                                                                 \
@@ -52,8 +52,8 @@ enum message_type {
 // Tensors and blob chunks travel as raw frames behind the payload.
 struct message {
     enum message_type type;
-    uint16_t flags; // none yet
-    uint64_t id;    // a request's number, echoed by its replies
+    uint16_t flags;     // none yet
+    uint64_t id;        // a request's number, echoed by its replies
     struct bin raw;     // the first raw frame, empty if none
     struct bin payload; // set by the decoder: the bytes it read, for the journal
     union {

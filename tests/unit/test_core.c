@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/mem.h"
 #include "common/outcome.h"
 #include "common/rng.h"
@@ -424,6 +425,7 @@ END_TEST
 
 int main(void)
 {
+    log_init("test", -1, LOG_LEVEL_ERROR); // the losses here are meant
     Suite *s = suite_create("core");
     TCase *t = tcase_create("core");
     tcase_set_timeout(t, 60);
