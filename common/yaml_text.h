@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// yaml_text.h - for yaml.c only: what the characters of a YAML text mean, all
+// that needs no parser: valid text, the core schema, messages for people.
+//
+// Threads    Any; pure.
+
+#ifndef COMMON_YAML_TEXT_H
+#define COMMON_YAML_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/value.h"
+
+// Valid UTF-8 without control characters but tab and line ends; else the place
+// and the reason.
+bool yaml_is_text(const char *s, size_t n, uint32_t *line, uint32_t *column, char *why,
+                  size_t n_why);
+
+// The type and number of a scalar; a string's bytes are the caller's affair.
+// False with the reason: an integer or float beyond 64 bits.
+bool yaml_resolve(const char *s, size_t n, bool plain, struct value *out, char *why,
+                  size_t n_why);
+// The same where a tag says what it is.
+bool yaml_tagged(const char *s, size_t n, const char *tag, size_t n_tag, struct value *out,
+                 char *why, size_t n_why);
+bool yaml_tag_is(const char *tag, size_t n, const char *name); // "seq": !!seq
+
+// libfyaml's words as "what, what was expected".
+void yaml_explain(const char *message, char *out, size_t size);
+
+#endif
