@@ -65,11 +65,11 @@ enum event_type {
     EVENT_ITEMS,       // job, items: the driver asked
     EVENT_FINISHED,    // job, finished: the driver is done
     EVENT_CANCEL,      // job
-    EVENT_RETRY, // job: failed items again (a finished job reopens: the shell made its driver anew)
-    EVENT_DRAIN,    // peer's pod (instance) takes no more work
-    EVENT_DISK,     // disk.full: pause or go on granting
-    EVENT_TICK,     // time only; at core_next_deadline at the latest
-    EVENT_TURN_END, // after each batch of events: schedule, acknowledge
+    EVENT_RETRY,       // job: failed items again; a finished job reopens with a new driver
+    EVENT_DRAIN,       // peer's pod (instance) takes no more work
+    EVENT_DISK,        // disk.full: pause or go on granting
+    EVENT_TICK,        // time only; at core_next_deadline at the latest
+    EVENT_TURN_END,    // after each batch of events: schedule, acknowledge
     // Recovery, before any other event, in journal order
     EVENT_RECOVER_RESULT, // message: a RESULT read back
     EVENT_RECOVER_ASKED,  // job, items
@@ -102,8 +102,8 @@ enum effect_type {
     EFFECT_SEND,    // message to peer
     EFFECT_JOURNAL, // keep `bytes` of `kind` for `job`
     EFFECT_TELL,    // outcome to the driver of job (the shell steps it afterwards)
-    EFFECT_JOB, // job reached `state` (watchers; a cancelled or failed job's driver is dropped)
-    EFFECT_CHANGED, // counts of job changed enough to tell watchers (at most one a turn and job)
+    EFFECT_JOB,     // job reached `state`: watchers; the driver of an unfinished one goes
+    EFFECT_CHANGED, // counts of job changed; at most one a turn and job
 };
 
 // What the journal keeps.  Numbers are stored: never reuse one.

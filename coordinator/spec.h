@@ -44,31 +44,37 @@ enum error spec_expected(const struct spec *s, const char *key, const char *fmt,
 
 // The map is a map, and it has no keys but those of the two NULL-ended lists
 // (`more` may be NULL); else "unknown key …, did you mean …".
-MUST_CHECK enum error spec_keys(const struct spec *s, const char *const *keys,
-                                const char *const *more);
+MUST_CHECK enum error
+spec_keys(const struct spec *s, const char *const *keys, const char *const *more);
 // "key 'workload' is missing, expected <what>" when absent or null.
 MUST_CHECK enum error spec_require(const struct spec *s, const char *key, const char *what);
 // The value of the key; NULL when absent or null.
 const struct value *spec_find(const struct spec *s, const char *key);
 
 // Integers are also taken from floats without a fraction (1e6).
-MUST_CHECK enum error spec_int(const struct spec *s, const char *key, int64_t min, int64_t max,
-                               int64_t *out);
+MUST_CHECK enum error
+spec_int(const struct spec *s, const char *key, int64_t min, int64_t max, int64_t *out);
 MUST_CHECK enum error spec_u64(const struct spec *s, const char *key, uint64_t *out);
 // Finite numbers in [min, max]; infinite bounds: none.
-MUST_CHECK enum error spec_float(const struct spec *s, const char *key, double min, double max,
-                                 double *out);
+MUST_CHECK enum error
+spec_float(const struct spec *s, const char *key, double min, double max, double *out);
 MUST_CHECK enum error spec_bool(const struct spec *s, const char *key, bool *out);
 // A string that is not empty and holds no NUL; `choices` (NULL-ended, or NULL)
 // is the closed list of what it may be.
-MUST_CHECK enum error spec_str(const struct spec *s, const char *key,
-                               const char *const *choices, const char **out);
+MUST_CHECK enum error
+spec_str(const struct spec *s, const char *key, const char *const *choices, const char **out);
 MUST_CHECK enum error spec_map(const struct spec *s, const char *key, const struct value **out);
 // A list of min..max elements; spec_strs: of such strings as spec_str takes.
-MUST_CHECK enum error spec_list(const struct spec *s, const char *key, uint32_t min,
-                                uint32_t max, const struct value **out);
-MUST_CHECK enum error spec_strs(const struct spec *s, const char *key, uint32_t min,
-                                uint32_t max, const struct value **out);
+MUST_CHECK enum error spec_list(const struct spec *s,
+                                const char *key,
+                                uint32_t min,
+                                uint32_t max,
+                                const struct value **out);
+MUST_CHECK enum error spec_strs(const struct spec *s,
+                                const char *key,
+                                uint32_t min,
+                                uint32_t max,
+                                const struct value **out);
 
 // The value itself as an integer, in the sense of spec_int; false: it is none.
 bool spec_is_int(const struct value *v, int64_t *out);

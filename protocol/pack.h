@@ -20,8 +20,8 @@
 void pack_write(const struct value *v, struct buf *out);
 // Any well-formed MessagePack (guarded first), canonical or not.  Strings are
 // copied with a NUL behind, into `a`.
-MUST_CHECK enum error pack_read(const uint8_t *p, size_t n, struct arena *a, struct value *out,
-                                struct errtext *t);
+MUST_CHECK enum error
+pack_read(const uint8_t *p, size_t n, struct arena *a, struct value *out, struct errtext *t);
 struct sha256 pack_digest(const struct value *v);
 
 #endif
