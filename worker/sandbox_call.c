@@ -95,29 +95,37 @@ static void call_poll(struct sandbox_call *k)
     k->cancelled = send(k->sock, &word, sizeof word, MSG_NOSIGNAL) == sizeof word;
 }
 
+enum heard { HEARD_NOTHING, HEARD_END, HEARD_HANGUP };
+
+// Wait for output, for the reply, or for the next poll.
+static enum heard listen_once(struct sandbox_call *k)
+{
+    int64_t left = k->poll_at - clock_now();
+    struct pollfd fds[3] = {{.fd = k->sock, .events = POLLIN},
+                            {.fd = k->out, .events = POLLIN},
+                            {.fd = k->err, .events = POLLIN}};
+    if (poll(fds, 3, left <= 0 ? 0 : (int)(left / CLOCK_MS) + 1) <= 0)
+        return HEARD_NOTHING;
+    if (fds[1].revents)
+        take_output(k, &k->out, k->out_tail);
+    if (fds[2].revents)
+        take_output(k, &k->err, k->err_tail);
+    if (!fds[0].revents)
+        return HEARD_NOTHING;
+    ssize_t got = recv(k->sock, &k->reply, sizeof k->reply, 0);
+    return got == sizeof k->reply ? HEARD_END : HEARD_HANGUP;
+}
+
 // Read output and call back until the helper says that the command ended.
 // FAULT_WORKER: the helper is gone.
 static enum error attend(struct sandbox_call *k)
 {
-    for (;;) {
-        int64_t left = k->poll_at - clock_now();
-        struct pollfd fds[3] = {{.fd = k->sock, .events = POLLIN},
-                                {.fd = k->out, .events = POLLIN},
-                                {.fd = k->err, .events = POLLIN}};
-        int n = poll(fds, 3, left <= 0 ? 0 : (int)(left / CLOCK_MS) + 1);
-        if (n > 0 && fds[1].revents)
-            take_output(k, &k->out, k->out_tail);
-        if (n > 0 && fds[2].revents)
-            take_output(k, &k->err, k->err_tail);
-        if (n > 0 && fds[0].revents) {
-            ssize_t got = recv(k->sock, &k->reply, sizeof k->reply, 0);
-            if (got != sizeof k->reply)
-                return FAULT_WORKER;
-            break;
-        }
+    enum heard heard;
+    while ((heard = listen_once(k)) == HEARD_NOTHING)
         if (clock_now() >= k->poll_at)
             call_poll(k);
-    }
+    if (heard == HEARD_HANGUP)
+        return FAULT_WORKER;
     // Whoever wrote is dead; what stands in the pipes is all there is.
     while (take_output(k, &k->out, k->out_tail) || take_output(k, &k->err, k->err_tail))
         continue;

@@ -50,6 +50,10 @@ struct helper {
     int64_t deadline; // of RUNNING, then of ENDING, then when KILLING is hopeless
     int64_t check_at;
     int64_t again_at;
+    // Of the command; kept to its end, so that the rank is not woken by each
+    // pipe and once more by the reply.
+    int fds[3];
+    int n_fds;
     struct sandbox_reply reply;
 };
 
@@ -65,6 +69,9 @@ static void send_reply(struct helper *h)
 
 static void finish(struct helper *h)
 {
+    for (int i = 0; i < h->n_fds; i++)
+        close(h->fds[i]);
+    h->n_fds = 0;
     h->phase = IDLE;
     h->reply.message = SANDBOX_ENDED;
     send_reply(h);
@@ -208,9 +215,9 @@ static int wait_ms(const struct helper *h)
     return ns <= 0 ? 0 : (int)soonest(ns / CLOCK_MS + 1, 60 * 1000);
 }
 
-static void start(struct helper *h, const int given[3], int n_given)
+static void start(struct helper *h)
 {
-    int fds[3] = {n_given > 2 ? given[2] : -1, given[0], given[1]};
+    int fds[3] = {h->n_fds > 2 ? h->fds[2] : -1, h->fds[0], h->fds[1]};
     int64_t now = clock_now();
 
     h->reply = (struct sandbox_reply){.end = SANDBOX_NOT_STARTED};
@@ -218,8 +225,6 @@ static void start(struct helper *h, const int given[3], int n_given)
     h->deadline = request.timeout_ns < INT64_MAX - now ? now + request.timeout_ns : INT64_MAX;
     h->check_at = now + CHECK_NS;
     pid_t pid = sandbox_spawn(&request, fds, &h->reply);
-    for (int i = 0; i < n_given; i++)
-        close(given[i]);
     if (pid < 0) {
         finish(h);
         return;
@@ -242,8 +247,7 @@ static int take_fds(struct msghdr *m, int fds[3])
 static void on_socket(struct helper *h)
 {
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(3 * sizeof(int))];
-    // A cancel is small; it must not overwrite the request that runs.
-    struct sandbox_request *to = &request;
+    // Looked at first: a cancel must not overwrite the request that runs.
     enum sandbox_message peek;
     ssize_t n = recv(h->setup->sock, &peek, sizeof peek, MSG_PEEK);
     if (n < (ssize_t)sizeof peek) {
@@ -251,21 +255,20 @@ static void on_socket(struct helper *h)
         return;
     }
     if (peek == SANDBOX_CANCEL) {
-        n = recv(h->setup->sock, &peek, sizeof peek, 0);
+        (void)!recv(h->setup->sock, &peek, sizeof peek, 0);
         if (h->phase == RUNNING)
             condemn(h, SANDBOX_CANCELLED, clock_now());
         return;
     }
-    struct iovec part = {.iov_base = to, .iov_len = sizeof *to};
+    struct iovec part = {.iov_base = &request, .iov_len = sizeof request};
     struct msghdr m = {.msg_iov = &part,
                        .msg_iovlen = 1,
                        .msg_control = control,
                        .msg_controllen = sizeof control};
-    int fds[3];
     n = recvmsg(h->setup->sock, &m, MSG_CMSG_CLOEXEC);
-    int n_fds = n > 0 ? take_fds(&m, fds) : 0;
-    if (n_fds >= 2)
-        start(h, fds, n_fds);
+    h->n_fds = n > 0 ? take_fds(&m, h->fds) : 0;
+    if (h->n_fds >= 2)
+        start(h);
     else
         h->closing = true;
 }

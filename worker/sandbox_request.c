@@ -52,7 +52,9 @@ static uint64_t cpu_limit(const struct sandbox_command *c)
 {
     if (c->cpu_s_max)
         return c->cpu_s_max;
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    static long cpus; // the C library reads a file each time
+    if (cpus <= 0)
+        cpus = sysconf(_SC_NPROCESSORS_ONLN);
     uint64_t s = (uint64_t)c->timeout_ms / 1000 + 2;
     return s * (uint64_t)(cpus > 0 ? cpus : 1);
 }

@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: MIT
+// The workload that runs the user's command: each item in its own scratch
+// directory with the job's files and params.json, its metrics read from what
+// it prints.
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "worker/evaluate/evaluate.h"
+#include "worker/evaluate/exec_check.h"
+#include "worker/evaluate/template.h"
+#include "worker/metrics_text.h"
+#include "worker/printable.h"
+#include "worker/sandbox.h"
+#include "worker/scratch.h"
+
+enum {
+    KIB = 1024,
+    STDIN_MAX = 1 << 20,
+    LOG_MAX = 8 * KIB,    // of each stream, kept with an item
+    DETAIL_MAX = 4 * KIB, // of what a failed command said
+};
+
+static const struct param params[] = {
+    {.name = "command",
+     .type = PARAM_ANY,
+     .required = true,
+     .help =
+         "program and arguments as a list, or a text for sh -c; {name} is a parameter's value"},
+    {.name = "timeout_s",
+     .type = PARAM_FLOAT,
+     .min = 0.001,
+     .max = 30 * 86400.0,
+     .fallback = "3600.0",
+     .unit = "s",
+     .help = "a command that runs longer is killed with all its children"},
+    {.name = "metrics",
+     .type = PARAM_ANY,
+     .fallback = "null",
+     .help =
+         "json: the last line of stdout is an object; or a map name: regular expression with "
+         "one group; none: the metric exit"},
+    {.name = "outputs",
+     .type = PARAM_STRS,
+     .fallback = "[]",
+     .help = "files that a command leaves in its directory and that are kept"},
+    {.name = "env",
+     .type = PARAM_ANY,
+     .fallback = "{}",
+     .help = "environment variables, besides PATH, HOME, TMPDIR and LANG"},
+    {.name = "stdin", .type = PARAM_STR, .fallback = "\"\"", .help = "what the command reads"},
+    {.name = "memory_mb",
+     .type = PARAM_INT,
+     .min = 0,
+     .max = 1 << 24,
+     .fallback = "0",
+     .unit = "MiB",
+     .help = "address space of each process; 0: no limit"},
+    {.name = "scratch_mb",
+     .type = PARAM_INT,
+     .min = 0,
+     .max = 1 << 24,
+     .fallback = "1024",
+     .unit = "MiB",
+     .help = "what a command may write into its directory; 0: no limit"},
+    {.name = "processes",
+     .type = PARAM_INT,
+     .min = 0,
+     .max = 1 << 20,
+     .fallback = "512",
+     .help = "processes of one command at one time; 0: no limit"},
+    {.name = "output_kb",
+     .type = PARAM_INT,
+     .min = 1,
+     .max = 64 * KIB,
+     .fallback = "64",
+     .unit = "KiB",
+     .help = "the end of stdout and of stderr that is kept for the metrics"},
+    {.name = "ok_exit",
+     .type = PARAM_ANY,
+     .fallback = "[0]",
+     .help = "exit statuses that are no failure"},
+    {.name = NULL},
+};
+
+struct state {
+    const struct value *params;
+    uint64_t seed;
+    struct sandbox *sandbox;
+    struct metrics_text *metrics;
+    struct sandbox_file *files; // the job's, then params.json
+    uint32_t n_files;
+    struct arena *arena; // of one item
+};
+
+// --- opening -----------------------------------------------------------------
+
+static void close_exec(void *state)
+{
+    struct state *s = state;
+    if (!s)
+        return;
+    metrics_text_close(s->metrics);
+    arena_destroy(s->arena);
+    mem_free(s->files);
+    mem_free(s);
+}
+
+static enum error take_files(struct state *s, const struct workload_job *job, struct errtext *t)
+{
+    s->n_files = job->n_files + 1;
+    s->files = mem_alloc(s->n_files * sizeof *s->files);
+    for (uint32_t i = 0; i < job->n_files; i++) {
+        const struct workload_file *f = &job->files[i];
+        if (!scratch_name_ok(f->name) || strcmp(f->name, EXEC_PARAMS_FILE) == 0)
+            return errtext_set(t, FAULT_JOB,
+                               "files: %.200s cannot stand in a scratch directory", f->name);
+        s->files[i] =
+            (struct sandbox_file){.name = f->name, .path = f->path, .mode = f->mode & 0777};
+    }
+    return OK;
+}
+
+static enum error open_exec(const struct workload_job *job, void **out, struct errtext *t)
+{
+    if (!job->sandbox)
+        return errtext_set(t, FAULT_WORKER, "this worker has no sandbox for commands");
+    if (exec_check(job->params, t))
+        return FAULT_JOB;
+    struct state *s = mem_alloc(sizeof *s);
+    s->params = job->params;
+    s->seed = job->seed;
+    s->sandbox = job->sandbox;
+    s->arena = arena_create();
+    enum error e = take_files(s, job, t);
+    if (!e && metrics_text_open(value_find(job->params, "metrics"), &s->metrics, t))
+        e = FAULT_JOB;
+    if (e) {
+        close_exec(s);
+        return e;
+    }
+    *out = s;
+    return OK;
+}
+
+// --- one item ----------------------------------------------------------------
+
+struct item {
+    struct state *s;
+    struct run *r;
+    uint64_t number;
+    struct value values; // the job's parameters, the item's over them, item and seed
+    struct sandbox_command command;
+    struct sandbox_result result;
+    struct errtext why;
+};
+
+static void merge(struct item *it, const struct value *over)
+{
+    struct arena *a = it->s->arena;
+    const struct value *from[] = {it->s->params, over};
+
+    it->values = value_map();
+    for (int i = 0; i < 2; i++)
+        for (uint32_t k = 0; from[i] && from[i]->type == VALUE_MAP && k < from[i]->n; k++)
+            value_set(a, &it->values, from[i]->pairs[k].key, from[i]->pairs[k].value);
+    value_set(a, &it->values, "item", value_uint(it->number));
+    value_set(a, &it->values, "seed", value_uint(it->s->seed));
+}
+
+static enum error fill(struct item *it,
+                       const struct value *text,
+                       size_t max,
+                       const char *name,
+                       const char **out,
+                       size_t *n)
+{
+    struct buf b;
+    buf_init(&b, max);
+    enum error e = OK;
+    if (text->type == VALUE_STR)
+        e = template_fill(text, &it->values, &b, &it->why);
+    else
+        template_put(text, &b);
+    if (!e && max == SANDBOX_TEXT_MAX && b.n > 0 && memchr(b.bytes, 0, b.n))
+        e = errtext_set(&it->why, FAULT_JOB, "a value has a NUL character in it");
+    if (e)
+        (void)errtext_prefix(&it->why, e, "%s", name);
+    else
+        *out = arena_str(it->s->arena, buf_cstr(&b), b.n);
+    if (n)
+        *n = b.n;
+    buf_fini(&b);
+    return e;
+}
+
+static enum error make_argv(struct item *it, const struct value *command)
+{
+    static const char *const shell[] = {"/bin/sh", "-c"};
+    bool text = command->type == VALUE_STR;
+    uint32_t n = text ? 0 : command->n;
+    const char **argv = arena_alloc(it->s->arena, (n + 4) * sizeof *argv);
+    enum error e = OK;
+
+    if (text) {
+        memcpy(argv, shell, sizeof shell);
+        e = fill(it, command, SANDBOX_TEXT_MAX, "command", &argv[2], NULL);
+    }
+    for (uint32_t i = 0; i < n && !e; i++)
+        e = fill(it, &command->items[i], SANDBOX_TEXT_MAX, "command", &argv[i], NULL);
+    it->command.argv = argv;
+    return e;
+}
+
+static enum error make_env(struct item *it, const struct value *env)
+{
+    uint32_t n = env && env->type == VALUE_MAP ? env->n : 0;
+    const char **list = arena_alloc(it->s->arena, (n + 1) * sizeof *list);
+
+    for (uint32_t i = 0; i < n; i++) {
+        const char *value;
+        enum error e = fill(it, &env->pairs[i].value, SANDBOX_TEXT_MAX, "env", &value, NULL);
+        if (e)
+            return e;
+        list[i] = arena_printf(it->s->arena, "%s=%s", env->pairs[i].key, value);
+    }
+    it->command.env = list;
+    return OK;
+}
+
+static void make_params_file(struct item *it)
+{
+    struct sandbox_file *f = &it->s->files[it->s->n_files - 1];
+    struct buf b;
+    buf_init(&b, SIZE_MAX);
+    value_json(&it->values, &b);
+    buf_puts(&b, "\n");
+    *f = (struct sandbox_file){.name = EXEC_PARAMS_FILE, .mode = 0644, .n = b.n};
+    f->bytes = arena_copy(it->s->arena, b.bytes, b.n);
+    buf_fini(&b);
+}
+
+// A silent command is no stall: being asked is progress.
+static bool on_poll(void *arg, const char *output, size_t n)
+{
+    struct item *it = arg;
+    run_progress(it->r);
+    if (n > 0)
+        run_log(it->r, it->number, output, n);
+    return run_cancelled(it->r);
+}
+
+static enum error prepare(struct item *it)
+{
+    const struct value *p = it->s->params;
+    struct sandbox_command *c = &it->command;
+    const struct value *input = value_find(p, "stdin");
+    const struct value *timeout = value_find(p, "timeout_s");
+
+    *c = (struct sandbox_command){
+        .timeout_ms = (int64_t)(1000 * (timeout ? value_number(timeout) : 3600) + 0.5),
+        .memory_max = (uint64_t)evaluate_int(NULL, p, "memory_mb", 0) * KIB * KIB,
+        .scratch_max = (uint64_t)evaluate_int(NULL, p, "scratch_mb", 1024) * KIB * KIB,
+        .processes_max = (uint32_t)evaluate_int(NULL, p, "processes", 512),
+        .output_max = (size_t)evaluate_int(NULL, p, "output_kb", 64) * KIB,
+        .poll = on_poll,
+        .arg = it,
+    };
+    enum error e = make_argv(it, value_find(p, "command"));
+    if (!e)
+        e = make_env(it, value_find(p, "env"));
+    if (!e && input && input->type == VALUE_STR && input->n > 0) {
+        const char *bytes = NULL;
+        e = fill(it, input, STDIN_MAX, "stdin", &bytes, &c->n_input);
+        c->input = bytes;
+    }
+    make_params_file(it);
+    c->files = it->s->files;
+    c->n_files = it->s->n_files;
+    return e;
+}
+
+// What a failed command said last: on stderr, else on stdout.
+static const char *detail_of(const struct item *it)
+{
+    const struct sandbox_result *y = &it->result;
+    const char *from = y->n_err > 0 ? y->err : y->out;
+    size_t n = y->n_err > 0 ? y->n_err : y->n_out;
+    return n > 0 ? printable_tail(it->r->arena, from, n, DETAIL_MAX).s : NULL;
+}
+
+static void fault(struct item *it, enum error blame, int64_t code, const char *text)
+{
+    run_fault(it->r, &(struct item_fault){.item = it->number,
+                                          .blame = blame,
+                                          .code = code,
+                                          .text = arena_str(it->r->arena, text, strlen(text)),
+                                          .detail = detail_of(it)});
+}
+
+static bool is_ok_exit(const struct value *list, int code)
+{
+    if (!list || list->type != VALUE_LIST)
+        return code == 0;
+    for (uint32_t i = 0; i < list->n; i++)
+        if (list->items[i].i == code)
+            return true;
+    return false;
+}
+
+// FAULT_JOB with the text when the command's end is no success.
+static enum error judge_end(struct item *it, int64_t *code)
+{
+    const struct sandbox_result *y = &it->result;
+    *code = 0;
+    if (y->end == SANDBOX_EXITED && is_ok_exit(value_find(it->s->params, "ok_exit"), y->code))
+        return OK;
+    if (y->end == SANDBOX_SIGNALLED)
+        *code = 128 + y->code;
+    if (y->end == SANDBOX_EXITED) {
+        *code = y->code;
+        return errtext_set(&it->why, FAULT_JOB, "exit status %d", y->code);
+    }
+    return errtext_set(&it->why, FAULT_JOB, "%s", y->text);
+}
+
+// A command can say by itself that it failed.
+static enum error judge_status(struct item *it, const struct value *metrics)
+{
+    const struct value *status = value_find(metrics, "status");
+    const struct value *message = value_find(metrics, "message");
+    if (!status || status->type != VALUE_STR || strcmp(status->s, "error") != 0)
+        return OK;
+    if (!message || message->type != VALUE_STR)
+        return errtext_set(&it->why, FAULT_JOB, "the command says: error");
+    return errtext_set(&it->why, FAULT_JOB, "the command says: %s",
+                       printable_tail(it->s->arena, message->s, message->n, 200).s);
+}
+
+static enum error keep_outputs(struct item *it)
+{
+    const struct value *list = value_find(it->s->params, "outputs");
+    for (uint32_t i = 0; list && list->type == VALUE_LIST && i < list->n; i++) {
+        const char *name = list->items[i].s;
+        // The name may be a pipe or a link by now: nothing to open.
+        if (!scratch_is_file(it->result.directory, name))
+            return errtext_set(&it->why, FAULT_JOB, "no output file %s", name);
+        const char *path = arena_printf(it->s->arena, "%s/%s", it->result.directory, name);
+        enum error e = run_keep_file(it->r, it->number, name, path, &it->why);
+        if (e)
+            return e == ERR_LIMIT || e == FAULT_JOB ? FAULT_JOB : FAULT_WORKER;
+    }
+    return OK;
+}
+
+static void keep_log(struct item *it, uint32_t i)
+{
+    const struct sandbox_result *y = &it->result;
+    if (!it->r->logs || y->n_out + y->n_err == 0)
+        return;
+    struct value out = printable_tail(it->s->arena, y->out, y->n_out, LOG_MAX);
+    struct value err = printable_tail(it->s->arena, y->err, y->n_err, LOG_MAX);
+    it->r->logs[i] = value_printf(it->r->arena, "%s%s", out.s, err.s);
+}
+
+static void judge(struct item *it, uint32_t i)
+{
+    struct metrics_source source = {.out = it->result.out,
+                                    .n_out = it->result.n_out,
+                                    .out_cut = it->result.out_total > it->result.n_out,
+                                    .err = it->result.err,
+                                    .n_err = it->result.n_err};
+    struct value metrics;
+    int64_t code;
+
+    enum error e = judge_end(it, &code);
+    if (!e)
+        e = metrics_text_read(it->s->metrics, &source, it->r->arena, &metrics, &it->why);
+    if (!e)
+        e = judge_status(it, &metrics);
+    if (!e)
+        e = keep_outputs(it);
+    if (e)
+        fault(it, e, code, it->why.text);
+    else
+        it->r->named[i] = metrics;
+}
+
+// FAULT_WORKER: this rank cannot run commands any more.  ERR_CANCELLED.
+static enum error run_item(struct state *s, struct run *r, uint32_t i, struct errtext *t)
+{
+    struct item it = {.s = s, .r = r, .number = r->first + i, .command = {.argv = NULL}};
+
+    arena_reset(s->arena);
+    merge(&it, r->overrides ? r->overrides[i] : NULL);
+    r->named[i] = value_null();
+    if (prepare(&it)) {
+        fault(&it, FAULT_JOB, 0, it.why.text);
+        return OK;
+    }
+    enum error e = sandbox_run(s->sandbox, &it.command, s->arena, &it.result, t);
+    if (e)
+        return e;
+    if (it.result.end == SANDBOX_CANCELLED)
+        e = ERR_CANCELLED;
+    else {
+        keep_log(&it, i);
+        judge(&it, i);
+    }
+    sandbox_clean(s->sandbox);
+    return e;
+}
+
+static enum error run_exec(void *state, struct run *r, struct errtext *t)
+{
+    for (uint32_t i = 0; i < r->count && !run_cancelled(r); i++) {
+        run_progress(r);
+        enum error e = run_item(state, r, i, t);
+        if (e)
+            return e == ERR_CANCELLED ? OK : FAULT_WORKER;
+    }
+    return OK;
+}
+
+const struct workload workload_exec = {
+    .name = "exec",
+    .help = "Runs a command for each item, in a scratch directory with the job's files and "
+            "params.json.",
+    .params = params,
+    .commands = true,
+    .stall_ms = 30000,
+    .check = exec_check,
+    .open = open_exec,
+    .close = close_exec,
+    .run = run_exec,
+};
