@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-# One makefile, no recursion into folders.  Every set of flags has its own
-# build folder, so nobody needs `make clean` between a release and a sanitizer.
-#   make                      make SAN=address,undefined      make COVER=1
+# One makefile, no recursion into folders.  Every set of flags has its own build
+# folder, so nobody needs `make clean`: make, make SAN=address,undefined, make COVER=1
 
 SAN     ?=
 COVER   ?=
@@ -59,12 +58,8 @@ obj   = $(patsubst %.c,$(B)/%.o,$(1))
 bin   = $(patsubst %.c,$(B)/bin/$(2)%,$(notdir $(1)))
 # Only these two files see mpi.h, so that unit tests link without MPI.
 MPI_SRC   := $(wildcard worker/group_mpi.c worker/pod.c)
-LIBCOMMON := $(B)/libcommon.a
-LIBPROTO  := $(B)/libprotocol.a
-LIBCOORD  := $(B)/libcoordinator.a
-LIBWORKER := $(B)/libworker.a
-BASE      := $(LIBPROTO) $(LIBCOMMON)
-EVERY     := $(LIBWORKER) $(LIBCOORD) $(BASE)
+BASE      := $(B)/libprotocol.a $(B)/libcommon.a
+EVERY     := $(B)/libworker.a $(B)/libcoordinator.a $(BASE)
 COORD_SRC  := $(filter-out %/main.c,$(call src,coordinator))
 WORKER_SRC := $(filter-out %/main.c $(MPI_SRC),$(call src,worker))
 CLIENT_SRC := $(call src,cluster/client)
@@ -94,10 +89,10 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(LIBCOMMON): $(call obj,$(call src,common))
-$(LIBPROTO):  $(call obj,$(call src,protocol))
-$(LIBCOORD):  $(call obj,$(COORD_SRC))
-$(LIBWORKER): $(call obj,$(WORKER_SRC))
+$(B)/libcommon.a: $(call obj,$(call src,common))
+$(B)/libprotocol.a:  $(call obj,$(call src,protocol))
+$(B)/libcoordinator.a:  $(call obj,$(COORD_SRC))
+$(B)/libworker.a: $(call obj,$(WORKER_SRC))
 $(B)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -108,9 +103,9 @@ current:
 	@mkdir -p $(B)/bin
 	@[ "$$(readlink build/bin)" = $(VARIANT)/bin ] || ln -sfn $(VARIANT)/bin build/bin
 link = $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(1)
-$(B)/bin/shoal-coordinator: $(B)/coordinator/main.o $(LIBCOORD) $(BASE) | current
+$(B)/bin/shoal-coordinator: $(B)/coordinator/main.o $(B)/libcoordinator.a $(BASE) | current
 	$(call link,$(COORDINATOR_LIBS))
-$(B)/bin/shoal-worker: $(B)/worker/main.o $(call obj,$(MPI_SRC)) $(LIBWORKER) $(BASE) | current
+$(B)/bin/shoal-worker: $(B)/worker/main.o $(call obj,$(MPI_SRC)) $(B)/libworker.a $(BASE) | current
 	$(call link,$(WORKER_LIBS) $(MPI_LIBS))
 $(B)/bin/shoal: $(call obj,$(CLIENT_SRC)) $(BASE) | current
 	$(call link,$(PROTOCOL_LIBS))
