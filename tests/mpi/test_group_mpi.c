@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+// test_group_mpi.c - collectives on MPI give the bits of a single rank.
+//
+// A plain program for mpirun -n 1, 2, 3, 4: returns 0 or 1, rank 0 says what
+// went wrong.  Every gang that fits the world is tried: all ranks, and each
+// aligned run of two.
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "common/rng.h"
+#include "worker/group.h"
+#include "worker/group_ops.h"
+#include "worker/pod.h"
+
+enum { N_MAX = 20000 };
+
+static int n_failed;
+
+static void expect(bool ok, const char *what, const struct group *g, uint64_t detail)
+{
+    if (ok)
+        return;
+    n_failed++;
+    (void)fprintf(stderr, "rank %u of %u: %s (%llu)\n", group_rank(g), group_size(g), what,
+                  (unsigned long long)detail);
+}
+
+// Floats of very different size: any other order of adding them shows.
+static void make_part(float *x, size_t n, uint32_t part)
+{
+    struct rng r = rng_at(5, part, 0, 0);
+    for (size_t i = 0; i < n; i++)
+        x[i] = ldexpf((float)rng_f64(&r) - 0.5f, (int)rng_below(&r, 40));
+}
+
+static void try_tree_sum(struct group *g, uint32_t parts, size_t n)
+{
+    float *all = mem_alloc(parts * n * sizeof *all);
+    float *sum = mem_alloc(n * sizeof *sum);
+    uint32_t first = group_first_part(group_rank(g), group_size(g), parts);
+    for (uint32_t p = 0; p < parts; p++)
+        make_part(all + p * n, n, p);
+    group_tree_sum(g, all + first * n, parts, n, sum);
+    struct group *one = group_local_create();
+    float *want = mem_alloc(n * sizeof *want);
+    group_tree_sum(one, all, parts, n, want);
+    expect(memcmp(sum, want, n * sizeof *sum) == 0, "tree sum", g, parts * 100000 + n);
+    group_destroy(one);
+    mem_free(want);
+    mem_free(sum);
+    mem_free(all);
+}
+
+static void try_bcast(struct group *g, size_t n)
+{
+    uint8_t *x = mem_alloc(n);
+    for (uint32_t root = 0; root < group_size(g); root++) {
+        memset(x, group_rank(g) == root ? (int)root + 1 : 0, n);
+        group_bcast(g, x, n, root);
+        bool same = true;
+        for (size_t i = 0; i < n; i++)
+            same = same && x[i] == root + 1;
+        expect(same, "bcast", g, n);
+    }
+    mem_free(x);
+}
+
+static void try_allgather(struct group *g, size_t n)
+{
+    uint32_t size = group_size(g);
+    uint8_t *in = mem_alloc(n), *out = mem_alloc(n * size);
+    memset(in, (int)group_rank(g) + 1, n);
+    group_allgather(g, in, n, out);
+    bool right = true;
+    for (size_t i = 0; i < n * size; i++)
+        right = right && out[i] == i / n + 1;
+    expect(right, "allgather", g, n);
+    mem_free(in);
+    mem_free(out);
+}
+
+// Nobody leaves before the last one came: a counter that the ranks hand on.
+static void try_barrier(struct group *g)
+{
+    uint32_t size = group_size(g), seen[64] = {0}, mine = 0;
+    for (uint32_t round = 0; round < 10; round++) {
+        mine++;
+        group_barrier(g);
+        group_allgather(g, &mine, sizeof mine, seen);
+        for (uint32_t i = 0; i < size; i++)
+            expect(seen[i] == round + 1, "barrier", g, round);
+    }
+}
+
+static void try_all(struct group *g)
+{
+    static const uint32_t parts[] = {1, 2, 3, 5, 8, 31};
+    static const size_t lengths[] = {1, 17, N_MAX};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++)
+            try_tree_sum(g, parts[i], lengths[k]);
+    for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
+        try_bcast(g, lengths[k]);
+        try_allgather(g, lengths[k]);
+    }
+    try_barrier(g);
+}
+
+int main(void)
+{
+    struct errtext t;
+    struct pod *p;
+    if (pod_start(&p, &t)) {
+        (void)fprintf(stderr, "%s\n", t.text);
+        return 1;
+    }
+    uint32_t rank = pod_rank(p), n = pod_n_ranks(p);
+    struct group *all = pod_gang(p, 0, n);
+    expect(group_size(all) == n && group_rank(all) == rank, "rank and size", all, n);
+    expect(pod_gang(p, 0, n) == all, "a gang is made once", all, n);
+    uint64_t instance = pod_instance(p), *every = mem_alloc(n * sizeof *every);
+    group_allgather(all, &instance, sizeof instance, every);
+    for (uint32_t i = 0; i < n; i++)
+        expect(every[i] == instance, "instance", all, i);
+    mem_free(every);
+    try_all(all);
+    if (n > 2 && rank / 2 * 2 + 2 <= n)
+        try_all(pod_gang(p, rank / 2 * 2, 2));
+    int bad = n_failed;
+    int *bads = mem_alloc(n * sizeof *bads);
+    group_allgather(all, &bad, sizeof bad, bads);
+    bad = 0;
+    for (uint32_t i = 0; i < n; i++)
+        bad += bads[i];
+    mem_free(bads);
+    pod_stop(p);
+    return bad != 0;
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+#include "worker/group_mpi.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include <mpi.h>
+
+#include "common/mem.h"
+#include "worker/group_ops.h"
+#include "worker/tensor/kernels.h"
+
+// MPI counts with an int: larger buffers go in parts.
+enum { PART_BYTES = 1 << 30, PART_FLOATS = PART_BYTES / 4 };
+enum { TAG_CREATE = 1, TAG_TREE = 2 };
+
+struct group_mpi {
+    struct group base;
+    MPI_Comm comm;
+    uint32_t rank, size;
+};
+
+static const struct group_mpi *of(const struct group *g)
+{
+    return (const struct group_mpi *)g;
+}
+
+static uint32_t mpi_rank(const struct group *g)
+{
+    return of(g)->rank;
+}
+
+static uint32_t mpi_size(const struct group *g)
+{
+    return of(g)->size;
+}
+
+static void mpi_barrier(struct group *g)
+{
+    MPI_Barrier(of(g)->comm);
+}
+
+static void mpi_bcast(struct group *g, void *p, size_t n, uint32_t root)
+{
+    char *at = p;
+    for (size_t part; n; n -= part, at += part) {
+        part = n < PART_BYTES ? n : PART_BYTES;
+        MPI_Bcast(at, (int)part, MPI_BYTE, (int)root, of(g)->comm);
+    }
+}
+
+// In parts of each rank's bytes: MPI puts a part of every rank side by side, so
+// all but a single part take a detour.
+static void mpi_allgather(struct group *g, const void *in, size_t n, void *out)
+{
+    const struct group_mpi *m = of(g);
+    size_t most = PART_BYTES / m->size;
+    if (n <= most) {
+        MPI_Allgather(in, (int)n, MPI_BYTE, out, (int)n, MPI_BYTE, m->comm);
+        return;
+    }
+    char *side = mem_alloc(most * m->size);
+    for (size_t at = 0, part; at < n; at += part) {
+        part = n - at < most ? n - at : most;
+        MPI_Allgather((const char *)in + at, (int)part, MPI_BYTE, side, (int)part, MPI_BYTE,
+                      m->comm);
+        for (uint32_t r = 0; r < m->size; r++)
+            memcpy((char *)out + r * n + at, side + r * part, part);
+    }
+    mem_free(side);
+}
+
+static void send_floats(const struct group_mpi *m, const float *x, size_t n, uint32_t to)
+{
+    for (size_t part; n; n -= part, x += part) {
+        part = n < PART_FLOATS ? n : PART_FLOATS;
+        MPI_Send(x, (int)part, MPI_FLOAT, (int)to, TAG_TREE, m->comm);
+    }
+}
+
+static void recv_floats(const struct group_mpi *m, float *x, size_t n, uint32_t from)
+{
+    for (size_t part; n; n -= part, x += part) {
+        part = n < PART_FLOATS ? n : PART_FLOATS;
+        MPI_Recv(x, (int)part, MPI_FLOAT, (int)from, TAG_TREE, m->comm, MPI_STATUS_IGNORE);
+    }
+}
+
+static uint32_t owner(uint32_t part, uint32_t size, uint32_t parts)
+{
+    return (uint32_t)((uint64_t)part * size / parts);
+}
+
+// group_fold_tree's additions, in its order; where the two parts live on two
+// ranks, the right one is sent to the left one's.  Each rank walks the whole
+// tree and does its share of it, so that sends and receives meet in one order.
+static void mpi_tree_sum(struct group *g, const float *in, uint32_t parts, size_t n, float *out)
+{
+    const struct group_mpi *m = of(g);
+    uint32_t first = group_first_part(m->rank, m->size, parts);
+    uint32_t mine = group_first_part(m->rank + 1, m->size, parts) - first;
+    float *x = mem_copy(in, mine * n * sizeof *x);
+    float *other = mem_alloc(n * sizeof *other);
+
+    for (uint32_t step = 1; step < parts; step *= 2)
+        for (uint32_t p = 0; p + step < parts; p += 2 * step) {
+            uint32_t left = owner(p, m->size, parts);
+            uint32_t right = owner(p + step, m->size, parts);
+            const float *add = x + (p + step - first) * n;
+            if (right == m->rank && left != right)
+                send_floats(m, add, n, left);
+            if (left != m->rank)
+                continue;
+            if (right != left) {
+                recv_floats(m, other, n, right);
+                add = other;
+            }
+            kernels_add(x + (p - first) * n, add, n);
+        }
+    if (m->rank == 0)
+        memcpy(out, x, n * sizeof *out);
+    mpi_bcast(g, out, n * sizeof *out, 0);
+    mem_free(other);
+    mem_free(x);
+}
+
+static void mpi_destroy(struct group *g)
+{
+    struct group_mpi *m = (struct group_mpi *)g;
+    MPI_Comm_free(&m->comm);
+    mem_free(m);
+}
+
+struct group *group_mpi_create(uint32_t first, uint32_t n)
+{
+    static const struct group_ops ops = {
+        .rank = mpi_rank,
+        .size = mpi_size,
+        .barrier = mpi_barrier,
+        .bcast = mpi_bcast,
+        .allgather = mpi_allgather,
+        .tree_sum = mpi_tree_sum,
+        .destroy = mpi_destroy,
+    };
+    struct group_mpi *m = mem_alloc(sizeof *m);
+    MPI_Group world, members;
+    int range[1][3] = {{(int)first, (int)(first + n - 1), 1}};
+    int rank;
+
+    m->base.ops = &ops;
+    MPI_Comm_group(MPI_COMM_WORLD, &world);
+    MPI_Group_range_incl(world, 1, range, &members);
+    MPI_Comm_create_group(MPI_COMM_WORLD, members, TAG_CREATE, &m->comm);
+    assert(m->comm != MPI_COMM_NULL); // we are a member
+    MPI_Comm_rank(m->comm, &rank);
+    m->rank = (uint32_t)rank;
+    m->size = n;
+    MPI_Group_free(&members);
+    MPI_Group_free(&world);
+    return &m->base;
+}
