@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: MIT
+// search.c - the driver of `kind: search`: trials asked within an ordered window.
+//
+// Trial i is asked when exactly the trials up to i - window were told to the
+// algorithm, however many outcomes are here already, so that the window and not
+// the cluster defines what is asked.  Outcomes that come early wait.  Points that
+// were asked before a restart come back by restore and are not asked again.
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "common/outcome.h"
+#include "coordinator/drivers/search_state.h"
+#include "coordinator/spec.h"
+#include "protocol/pack.h"
+
+enum { TRIALS_MAX = 100000000, WINDOW_DEFAULT = 16, WINDOW_MAX = 65536, LIST_MAX = 100000 };
+
+static void destroy(void *state);
+
+// --- from the job -------------------------------------------------------------------
+static struct point point_room(const struct search *s)
+{
+    uint32_t n = s->space->n_genes_max + 1;
+    return (struct point){.genes = arena_alloc(s->arena, n * sizeof(struct gene))};
+}
+
+static enum error parse_enqueue(struct search *s, const struct spec *job)
+{
+    const struct value *list = NULL;
+    enum error e = spec_list(job, "enqueue", 0, LIST_MAX, &list);
+
+    if (e || !list)
+        return e;
+    s->enqueued = arena_alloc(s->arena, (list->n + 1) * sizeof *s->enqueued);
+    for (; s->n_enqueued < list->n; s->n_enqueued++) {
+        uint32_t i = s->n_enqueued;
+        struct spec at = spec_at(job, &list->items[i], "enqueue[%" PRIu32 "]", i);
+        s->enqueued[i] = point_room(s);
+        if ((e = space_encode(s->space, &at, s->history.walk, &s->enqueued[i])))
+            return e;
+    }
+    return OK;
+}
+
+static enum error parse_known(struct search *s, const struct spec *at)
+{
+    static const char *const keys[] = {"params", "metrics", NULL};
+    const struct value *params = NULL, *metrics = NULL;
+    enum error e;
+
+    if ((e = spec_keys(at, keys, NULL)) || (e = spec_require(at, "params", "a point"))
+        || (e = spec_require(at, "metrics", "its metrics"))
+        || (e = spec_map(at, "params", &params)) || (e = spec_map(at, "metrics", &metrics)))
+        return e;
+    struct spec inner = spec_at(at, params, "params");
+    if ((e = space_encode(s->space, &inner, s->history.walk, &s->next)))
+        return e;
+    struct value own = value_copy(s->arena, metrics);
+    uint32_t record = history_ask(&s->history, &s->next);
+    s->history.records[record].score = objective_score(&s->objectives, &own, params, s->arena);
+    s->history.n_warm++;
+    return OK;
+}
+
+static enum error parse_warm_start(struct search *s, const struct spec *job)
+{
+    const struct value *list = NULL;
+    enum error e = spec_list(job, "warm_start", 0, LIST_MAX, &list);
+
+    for (uint32_t i = 0; !e && list && i < list->n; i++) {
+        struct spec at = spec_at(job, &list->items[i], "warm_start[%" PRIu32 "]", i);
+        e = parse_known(s, &at);
+    }
+    return e;
+}
+
+static enum error parse(struct search *s, const struct driver_setup *setup, struct errtext *t)
+{
+    struct spec job = spec_of(setup->spec, setup->file, t);
+    int64_t trials = 0, window = WINDOW_DEFAULT;
+    enum error e;
+
+    s->is_reproducible = true;
+    if ((e = spec_require(&job, "space", "the parameters to search"))
+        || (e = space_parse(&job, s->arena, &s->space))
+        || (e = objective_parse(&job, setup->workload.metrics, s->arena, &s->objectives))
+        || (e = algorithm_parse(&job, s->space, &s->algorithm, s->knobs))
+        || (e = spec_require(&job, "trials", "how many points to try"))
+        || (e = spec_int(&job, "trials", 1, TRIALS_MAX, &trials))
+        || (e = spec_int(&job, "window", 1, WINDOW_MAX, &window))
+        || (e = spec_bool(&job, "reproducible", &s->is_reproducible)))
+        return e;
+    s->n_trials = (uint32_t)trials;
+    s->window = (uint32_t)window;
+    history_init(&s->history, s->space, &s->objectives, setup->seed);
+    s->next = point_room(s);
+    if ((e = parse_enqueue(s, &job)))
+        return e;
+    return parse_warm_start(s, &job);
+}
+
+// A fresh algorithm, told what the old one knew.
+static void start_algorithm(struct search *s, uint32_t n_told)
+{
+    if (s->chooser)
+        s->algorithm->destroy(s->chooser);
+    s->history.n_told = 0;
+    s->chooser = s->algorithm->create(&s->history, s->knobs);
+    while (s->history.n_told < n_told) {
+        uint32_t record = history_tell(&s->history);
+        if (s->algorithm->tell)
+            s->algorithm->tell(s->chooser, record);
+    }
+}
+
+static enum error create(const struct driver_setup *setup, void **state, struct errtext *t)
+{
+    struct search *s = mem_alloc(sizeof *s);
+
+    s->arena = arena_create();
+    s->scratch = arena_create();
+    s->metrics = setup->workload.metrics;
+    enum error e = parse(s, setup, t);
+    if (e) {
+        destroy(s);
+        return e;
+    }
+    start_algorithm(s, s->history.n_warm);
+    s->has_news = true;
+    *state = s;
+    return OK;
+}
+
+static void destroy(void *state)
+{
+    struct search *s = state;
+
+    if (!s)
+        return;
+    if (s->chooser)
+        s->algorithm->destroy(s->chooser);
+    if (s->history.walk)
+        history_fini(&s->history);
+    mem_free(s->trials);
+    mem_free(s->best);
+    arena_destroy(s->arena);
+    arena_destroy(s->scratch);
+    mem_free(s);
+}
+
+static enum driver_wants wants(const void *state)
+{
+    (void)state;
+    return DRIVER_ROWS;
+}
+
+// --- trials -------------------------------------------------------------------------
+static void add_trial(struct search *s, const struct point *p)
+{
+    if (s->n_asked == s->cap_trials) {
+        s->cap_trials = s->cap_trials ? s->cap_trials * 2 : 64;
+        s->trials = mem_realloc(s->trials, s->cap_trials * sizeof *s->trials);
+    }
+    (void)history_ask(&s->history, p);
+    s->trials[s->n_asked++] = (struct trial){.metrics = value_null()};
+}
+
+static void restore(void *state, uint64_t item, const struct value *params)
+{
+    struct search *s = state;
+    struct errtext t;
+    struct spec at = spec_of(params, "journal", &t);
+
+    if (item != s->n_asked)
+        return;
+    // A point of another version's space counts as one without decisions.
+    if (space_encode(s->space, &at, s->history.walk, &s->next))
+        s->next.n = 0;
+    add_trial(s, &s->next);
+    s->n_reported = s->n_asked;
+}
+
+static void take_outcome(struct search *s, uint64_t item, struct value metrics, bool again)
+{
+    struct trial *trial = &s->trials[item];
+
+    if (item >= s->n_asked || (trial->has_outcome && !again))
+        return;
+    if (trial->has_outcome && item < s->n_scored) {
+        s->must_retell = true;
+        if (s->n_asked > item + s->window)
+            s->why_no_digest = "a failed trial was tried again after others had been chosen";
+    }
+    trial->has_outcome = true;
+    trial->metrics = metrics;
+    s->has_news = true;
+}
+
+static struct value row_of(const struct search *s, const struct outcome_view *v, uint32_t row)
+{
+    struct value map = value_map();
+    for (uint32_t i = 0; s->metrics && s->metrics[i] && i < v->n_metrics; i++)
+        value_set(s->arena, &map, s->metrics[i], value_float(outcome_row_value(v, row, i)));
+    return map;
+}
+
+static bool is_faulty(const struct outcome *o, uint64_t item)
+{
+    for (uint32_t i = 0; i < o->n_faults; i++)
+        if (o->faults[i].item == item)
+            return true;
+    return false;
+}
+
+// What cannot be read counts as failed: it was committed and will not change.
+static void tell(void *state, const struct outcome *o)
+{
+    struct search *s = state;
+    struct outcome_view v = {.form = OUTCOME_NONE};
+    struct value list = value_null();
+
+    if (outcome_view(o->data, o->n_data, o->count, &v))
+        v.form = OUTCOME_NONE;
+    if (v.form == OUTCOME_NAMED && pack_read(v.body, v.n_body, s->arena, &list, NULL))
+        list = value_null();
+    for (uint32_t i = 0; i < o->count; i++) {
+        struct value metrics = value_null();
+        if (is_faulty(o, o->first + i))
+            metrics = value_null();
+        else if (v.form == OUTCOME_ROWS)
+            metrics = row_of(s, &v, i);
+        else if (list.type == VALUE_LIST && i < list.n && list.items[i].type == VALUE_MAP)
+            metrics = list.items[i];
+        take_outcome(s, o->first + i, metrics, o->again);
+    }
+}
+
+static enum error extend(void *state, const struct value *args, struct errtext *t)
+{
+    struct search *s = state;
+    const struct value *v = value_find(args, "trials");
+    int64_t n = 0;
+
+    if (!v || !spec_is_int(v, &n) || n <= 0 || n > TRIALS_MAX)
+        return errtext_set(t, ERR_INVALID, "extend needs the new number of trials, at most %d",
+                           TRIALS_MAX);
+    if (n <= s->n_trials)
+        return errtext_set(t, ERR_INVALID,
+                           "the job has %" PRIu32 " trials already; give the new total",
+                           s->n_trials);
+    if (s->is_exhausted)
+        return errtext_set(t, ERR_INVALID, "the space has no further points");
+    s->n_trials = (uint32_t)n;
+    s->has_news = true;
+    return OK;
+}
+
+// --- thinking -----------------------------------------------------------------------
+static bool ask_next(struct search *s)
+{
+    const struct point *p = &s->next;
+
+    if (s->n_asked < s->n_enqueued)
+        p = &s->enqueued[s->n_asked];
+    else if (algorithm_ask(s->algorithm, s->chooser, &s->history, s->n_asked, &s->next))
+        return false;
+    add_trial(s, p);
+    return true;
+}
+
+static void tell_next(struct search *s)
+{
+    uint32_t record = history_tell(&s->history);
+    if (s->algorithm->tell)
+        s->algorithm->tell(s->chooser, record);
+}
+
+// Ask and tell in the order that the window prescribes.  The last trials are told
+// only when an extension needs them.
+static void advance(struct search *s)
+{
+    struct history *h = &s->history;
+
+    while (s->n_scored < s->n_asked && s->trials[s->n_scored].has_outcome)
+        search_score(s, s->n_scored++);
+    while (!s->is_exhausted) {
+        uint32_t n_told = h->n_told - h->n_warm; // trials
+        uint32_t n_asked = s->n_asked; // restored ones may be ahead of the window
+        if (n_asked < s->n_trials && n_asked < n_told + s->window)
+            s->is_exhausted = !ask_next(s);
+        else if (n_asked < s->n_trials && n_told < s->n_scored)
+            tell_next(s);
+        else
+            break;
+    }
+}
+
+static void step(void *state, struct driver_output *out)
+{
+    struct search *s = state;
+
+    if (s->must_retell) {
+        uint32_t n_told = s->history.n_told;
+        search_rescore(s);
+        start_algorithm(s, n_told);
+        s->must_retell = false;
+    }
+    advance(s);
+    arena_reset(s->scratch);
+    uint32_t n_new = s->n_asked - s->n_reported;
+    struct value *params = arena_alloc(out->arena, (n_new + 1) * sizeof *params);
+    for (uint32_t i = 0; i < n_new; i++)
+        params[i] = space_decode(s->space, &search_record(s, s->n_reported + i)->point,
+                                 out->arena);
+    out->n_items = s->n_reported = s->n_asked;
+    out->params = n_new ? params : NULL;
+    out->waits_for = s->n_scored < s->n_asked ? s->n_scored : 0;
+    if (s->has_news)
+        out->progress = search_progress(s, out->arena);
+    s->has_news = false;
+    bool is_last = s->n_asked >= s->n_trials || s->is_exhausted;
+    out->finished = is_last && s->n_scored == s->n_asked;
+    if (out->finished)
+        search_finish(s, out);
+}
+
+static const char *const keys[] = {
+    "space",  "where",  "objectives", "constraints", "derived", "algorithm",
+    "trials", "window", "warm_start", "enqueue",     NULL,
+};
+
+const struct driver search_driver = {
+    .name = "search",
+    .help = "Looks for the point of a space that is best by one or several objectives.",
+    .keys = keys,
+    .wants = wants,
+    .create = create,
+    .destroy = destroy,
+    .tell = tell,
+    .step = step,
+    .restore = restore,
+    .extend = extend,
+};

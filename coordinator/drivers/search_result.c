@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+#include <math.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/hash.h"
+#include "common/mem.h"
+#include "coordinator/drivers/search_state.h"
+
+// The front shown while the search runs is cut; the result has it whole.
+enum { FRONT_SHOWN = 20 };
+
+static const char *const verdicts[] = {
+    [SCORE_FEASIBLE] = "ok",
+    [SCORE_INFEASIBLE] = "infeasible",
+    [SCORE_FAILED] = "failed",
+};
+
+static void put(struct arena *a, struct value *map, const char *key, struct value v)
+{
+    (void)value_set(a, map, key, v);
+}
+
+// --- the best -----------------------------------------------------------------------
+static void take_into_best(struct search *s, uint32_t trial)
+{
+    const struct score *score = &search_record(s, trial)->score;
+    uint32_t n_goals = s->objectives.n, n = 0;
+
+    if (score->verdict != SCORE_FEASIBLE)
+        return;
+    for (uint32_t i = 0; i < s->n_best; i++) {
+        const struct score *other = &search_record(s, s->best[i])->score;
+        if (n_goals == 1 ? score_compare(other, score, 1) <= 0
+                         : score_dominates(other, score, n_goals))
+            return;
+    }
+    for (uint32_t i = 0; i < s->n_best; i++)
+        if (!score_dominates(score, &search_record(s, s->best[i])->score, n_goals))
+            s->best[n++] = s->best[i];
+    s->n_best = n;
+    if (s->n_best == s->cap_best) {
+        s->cap_best = s->cap_best ? s->cap_best * 2 : 8;
+        s->best = mem_realloc(s->best, s->cap_best * sizeof *s->best);
+    }
+    s->best[s->n_best++] = trial;
+}
+
+void search_score(struct search *s, uint32_t trial)
+{
+    struct record *r = search_record(s, trial);
+    struct value params = value_map();
+    struct value *metrics = &s->trials[trial].metrics;
+
+    if (s->objectives.n_derived)
+        params = space_decode(s->space, &r->point, s->scratch);
+    r->score = objective_score(&s->objectives, metrics->type == VALUE_MAP ? metrics : NULL,
+                               &params, s->arena);
+    s->n_failed += r->score.verdict == SCORE_FAILED;
+    s->n_infeasible += r->score.verdict == SCORE_INFEASIBLE;
+    take_into_best(s, trial);
+}
+
+void search_rescore(struct search *s)
+{
+    s->n_failed = s->n_infeasible = s->n_best = 0;
+    for (uint32_t i = 0; i < s->n_scored; i++)
+        search_score(s, i);
+}
+
+// --- what people and programs read ----------------------------------------------------
+static struct value trial_value(const struct search *s, uint32_t trial, struct arena *a)
+{
+    struct value v = value_map();
+
+    put(a, &v, "trial", value_uint(trial));
+    put(a, &v, "params", space_decode(s->space, &search_record(s, trial)->point, a));
+    put(a, &v, "metrics", s->trials[trial].metrics);
+    return v;
+}
+
+static struct value front_value(const struct search *s, uint32_t n_most, struct arena *a)
+{
+    struct value list = value_list();
+    for (uint32_t i = 0; i < s->n_best && i < n_most; i++)
+        (void)value_push(a, &list, trial_value(s, s->best[i], a));
+    return list;
+}
+
+static void put_best(const struct search *s, uint32_t n_most, struct value *map, struct arena *a)
+{
+    if (s->objectives.n > 1)
+        put(a, map, "front", front_value(s, n_most, a));
+    else
+        put(a, map, "best", s->n_best ? trial_value(s, s->best[0], a) : value_null());
+}
+
+struct value search_progress(const struct search *s, struct arena *a)
+{
+    struct value v = value_map();
+
+    put(a, &v, "trials", value_uint(s->n_trials));
+    put(a, &v, "told", value_uint(s->n_scored));
+    put(a, &v, "failed", value_uint(s->n_failed));
+    put(a, &v, "infeasible", value_uint(s->n_infeasible));
+    if (s->objectives.n > 1)
+        put(a, &v, "front_size", value_uint(s->n_best));
+    put_best(s, FRONT_SHOWN, &v, a);
+    return v;
+}
+
+// One line of JSON a trial, in order.
+static void write_history(struct search *s, struct buf *out)
+{
+    for (uint32_t i = 0; i < s->n_scored; i++) {
+        const struct score *score = &search_record(s, i)->score;
+        struct value v = trial_value(s, i, s->scratch);
+        put(s->scratch, &v, "state", value_str(s->scratch, verdicts[score->verdict]));
+        value_json(&v, out);
+        buf_puts(out, "\n");
+        arena_reset(s->scratch);
+    }
+}
+
+static struct value algorithm_value(const struct search *s, struct arena *a)
+{
+    struct value v = value_map(), options = value_map();
+
+    for (uint32_t i = 0; s->algorithm->knobs[i].name; i++) {
+        const struct knob *k = &s->algorithm->knobs[i];
+        double x = s->knobs[i];
+        put(a, &options, k->name,
+            k->type == KNOB_BOOL  ? value_bool(x != 0)
+            : k->type == KNOB_INT ? value_int((int64_t)x)
+                                  : value_float(x));
+    }
+    put(a, &v, "name", value_str(a, s->algorithm->name));
+    put(a, &v, "version", value_str(a, s->algorithm->version));
+    put(a, &v, "options", options);
+    return v;
+}
+
+static struct value stats_value(const struct search *s, struct arena *a)
+{
+    struct value v = value_map();
+    const char *remark = s->algorithm->remark ? s->algorithm->remark(s->chooser) : NULL;
+
+    put(a, &v, "space_points",
+        isfinite(s->space->n_points) ? value_float(s->space->n_points)
+                                     : value_str(a, "infinite"));
+    put(a, &v, "space_parameters", value_uint(s->space->n_slots));
+    if (remark)
+        put(a, &v, "remark", value_str(a, remark));
+    return v;
+}
+
+void search_finish(struct search *s, struct driver_output *out)
+{
+    struct arena *a = out->arena;
+    struct value v = value_map();
+    struct buf history;
+    char hex[65];
+
+    buf_init(&history, SIZE_MAX);
+    write_history(s, &history);
+    struct driver_blob *blob = arena_alloc(a, sizeof *blob);
+    blob->name = "history.jsonl";
+    blob->n = history.n;
+    blob->bytes = arena_copy(a, history.n ? history.bytes : (const void *)"", history.n);
+    buf_fini(&history);
+    struct sha256 hash = sha256_of(blob->bytes, blob->n);
+    sha256_hex(&hash, hex);
+
+    put_best(s, UINT32_MAX, &v, a);
+    put(a, &v, "trials", value_uint(s->n_scored));
+    put(a, &v, "failed", value_uint(s->n_failed));
+    put(a, &v, "infeasible", value_uint(s->n_infeasible));
+    put(a, &v, "algorithm", algorithm_value(s, a));
+    put(a, &v, "window", value_uint(s->window));
+    put(a, &v, "history", value_str(a, hex));
+    if (s->is_exhausted)
+        put(a, &v, "note",
+            value_printf(a, "the space has no further point; %u of %u trials were made",
+                         s->n_scored, s->n_trials));
+    out->result = v;
+    out->stats = stats_value(s, a);
+    out->why_no_digest = s->why_no_digest;
+    if (!s->is_reproducible)
+        out->why_no_digest = "the job says reproducible: false";
+    out->blobs = blob;
+    out->n_blobs = 1;
+}

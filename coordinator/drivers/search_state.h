@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// search_state.h - what the files of the search driver share.
+//
+// Ownership  The driver's state.
+// Threads    As in driver.h.
+
+#ifndef COORDINATOR_DRIVERS_SEARCH_STATE_H
+#define COORDINATOR_DRIVERS_SEARCH_STATE_H
+
+#include "coordinator/driver.h"
+#include "coordinator/search/algorithm.h"
+
+struct trial {
+    bool has_outcome;
+    struct value metrics; // with the derived ones once scored; null: failed
+};
+
+struct search {
+    struct arena *arena; // lives as long as the job
+    struct arena *scratch;
+    const struct space *space;
+    struct objectives objectives;
+    const struct algorithm *algorithm;
+    void *chooser; // the algorithm's state
+    double knobs[KNOBS_MAX];
+    const char *const *metrics; // NULL-ended, NULL: each outcome names its own
+    bool is_reproducible;
+    uint32_t n_trials; // wanted
+    uint32_t window;
+    uint32_t n_enqueued;
+    struct point *enqueued;
+    struct history history;
+    struct point next; // room for one ask
+    uint32_t cap_trials;
+    struct trial *trials; // of those asked
+    uint32_t n_asked;     // trials; they are the history's records behind n_warm
+    uint32_t n_reported;  // that the caller knows
+    uint32_t n_scored;    // a prefix whose outcomes are all there
+    uint32_t n_failed, n_infeasible;
+    bool is_exhausted; // nothing is left to ask
+    bool has_news;
+    bool must_retell;             // an outcome that the algorithm knows has changed
+    const char *why_no_digest;
+    uint32_t n_best, cap_best;
+    uint32_t *best; // the best trial, or the front, ascending
+};
+
+// Recount scores and the best from scratch, or take in one more trial.
+void search_score(struct search *s, uint32_t trial);
+void search_rescore(struct search *s);
+struct value search_progress(const struct search *s, struct arena *a);
+void search_finish(struct search *s, struct driver_output *out);
+
+static inline struct record *search_record(const struct search *s, uint32_t trial)
+{
+    return &s->history.records[s->history.n_warm + trial];
+}
+
+#endif

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// history.h - what a search has asked and been told.
+//
+// Records stand in the order they were asked: first those of `warm_start`, told
+// at once, then trial 0, 1, …  Told is always a prefix, so that what follows it
+// is what is pending.  An algorithm sees nothing else.
+//
+// Ownership  The search's; genes live until it ends.
+// Threads    Confined to the search's step.
+
+#ifndef COORDINATOR_SEARCH_HISTORY_H
+#define COORDINATOR_SEARCH_HISTORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/map.h"
+#include "coordinator/search/objective.h"
+#include "coordinator/search/space.h"
+
+struct record {
+    struct point point;
+    struct score score; // once known; algorithms look only once it is told
+};
+
+struct history {
+    const struct space *space;
+    const struct objectives *objectives;
+    uint64_t seed;
+    uint32_t n_warm;
+    uint32_t n_asked; // records
+    uint32_t n_told;
+    uint32_t cap;
+    struct record *records;
+    struct map by_key; // a point's key -> its first record
+    struct walk *walk; // for whoever asks
+    struct arena *arena;
+};
+
+void history_init(struct history *h, const struct space *s, const struct objectives *o,
+                  uint64_t seed);
+void history_fini(struct history *h);
+uint32_t history_ask(struct history *h, const struct point *p); // copies; returns the record
+uint32_t history_tell(struct history *h); // the first pending, whose score is known
+// Was the point asked before?  NULL: no.
+const struct record *history_find(const struct history *h, const struct point *p,
+                                  uint32_t *record);
+
+#endif

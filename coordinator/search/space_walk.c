@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: MIT
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/math.h"
+#include "common/mem.h"
+#include "coordinator/search/space.h"
+#include "coordinator/search/space_parts.h"
+#include "coordinator/search/where.h"
+
+// Behind the last slot of a branch the path goes on elsewhere.
+struct jump {
+    uint32_t end, then;
+};
+
+struct walk {
+    const struct space *space;
+    struct point *point; // borrowed
+    uint32_t at;         // the slot to decide next
+    uint32_t n_jumps;
+    struct jump jumps[SPACE_NESTING_MAX + 2];
+    bool dead;
+    uint8_t *allowed; // ours; copies of the walk for a look ahead share it
+    struct arena *scratch;
+};
+
+struct walk *walk_create(const struct space *s)
+{
+    struct walk *w = mem_alloc(sizeof *w);
+    uint64_t widest = SPACE_PRUNED_MAX;
+
+    for (uint32_t i = 0; i < s->n_slots; i++)
+        if (s->slots[i].kind == SLOT_CHOICE && s->slots[i].n > widest)
+            widest = s->slots[i].n;
+    w->space = s;
+    w->allowed = mem_alloc(widest);
+    w->scratch = arena_create();
+    return w;
+}
+
+void walk_destroy(struct walk *w)
+{
+    if (!w)
+        return;
+    arena_destroy(w->scratch);
+    mem_free(w->allowed);
+    mem_free(w);
+}
+
+void walk_start(struct walk *w, struct point *out)
+{
+    w->point = out;
+    out->n = 0;
+    w->at = 0;
+    w->n_jumps = 0;
+    w->dead = false;
+}
+
+bool walk_resume(struct walk *w, struct point *out)
+{
+    uint32_t n = out->n;
+    struct decision d;
+
+    walk_start(w, out);
+    while (out->n < n) {
+        struct gene g = out->genes[out->n];
+        if (!walk_next(w, &d) || !decision_allows(&d, g))
+            return false;
+        walk_take(w, g);
+    }
+    return true;
+}
+
+// --- options ------------------------------------------------------------------
+static void all_allowed(struct walk *w, struct decision *d)
+{
+    if (d->allowed)
+        return;
+    memset(w->allowed, 1, d->slot->n);
+    d->allowed = w->allowed;
+}
+
+static void forbid(struct walk *w, struct decision *d, uint64_t k)
+{
+    all_allowed(w, d);
+    d->n_allowed -= w->allowed[k];
+    w->allowed[k] = 0;
+}
+
+// What stands earlier in a permutation is taken; its genes are the last ones.
+static void mask_taken(struct walk *w, struct decision *d)
+{
+    for (uint32_t i = 1; i <= d->slot->index; i++)
+        forbid(w, d, w->point->genes[w->point->n - i].k);
+}
+
+// How many of the subset's sizes are still possible with and without it.
+static void mask_subset(struct walk *w, struct decision *d)
+{
+    const struct dimension *s = d->slot->dimension;
+    int64_t taken = 0;
+
+    for (uint32_t i = 1; i <= d->slot->index; i++)
+        taken += (int64_t)w->point->genes[w->point->n - i].k;
+    uint32_t rest = s->n_values - d->slot->index - 1;
+    double out = space_subsets(rest, s->min - taken, s->max - taken);
+    double in = space_subsets(rest, s->min - taken - 1, s->max - taken - 1);
+    d->p_in = in / (in + out);
+    if (out <= 0)
+        forbid(w, d, 0);
+    if (in <= 0)
+        forbid(w, d, 1);
+}
+
+// --- where --------------------------------------------------------------------
+// The elements decided so far of a list that is not whole, nulls for the others.
+static bool part_of(const struct walk *w, const struct space_key *key, const struct gene *g,
+                    struct value *out)
+{
+    const struct dimension *d = key->dimension;
+    const struct gene *end = w->point->genes + w->point->n;
+    struct value beneath = value_map();
+    uint32_t n = d->n_values;
+
+    if (d->type == DIMENSION_SEQUENCE) {
+        if (d->join || d->of->nests || d->of->type > DIMENSION_CHOICE)
+            return false;
+        n = d->min < d->max ? d->min + (uint32_t)g++->k : d->min;
+    } else if (d->type != DIMENSION_PERMUTATION) {
+        return false;
+    }
+    *out = value_list();
+    for (uint32_t i = 0; i < n; i++) {
+        struct value v = value_null();
+        if (g < end && d->type == DIMENSION_PERMUTATION)
+            v = d->values[g++->k];
+        else if (g < end)
+            v = space_decode_value(d->of, &g, &beneath, "", w->scratch);
+        value_push(w->scratch, out, v);
+    }
+    return true;
+}
+
+static bool look_up(void *ctx, const char *name, struct value *out)
+{
+    const struct walk *w = ctx;
+
+    for (uint32_t i = 0; i < w->space->n_keys; i++) {
+        const struct space_key *key = &w->space->keys[i];
+        if (strcmp(key->name, name) != 0)
+            continue;
+        const struct gene *g = point_find(w->point, key->first);
+        bool whole = key->dimension->type == DIMENSION_CHOICE || w->at >= key->end;
+        if (g && !whole)
+            return part_of(w, key, g, out);
+        if (!g)
+            continue;
+        struct value beneath = value_map();
+        *out = space_decode_value(key->dimension, &g, &beneath, "", w->scratch);
+        return true;
+    }
+    return false;
+}
+
+static bool some_where_fails(struct walk *w)
+{
+    bool fails = false;
+
+    for (uint32_t i = 0; !fails && i < w->space->n_wheres; i++) {
+        struct arena_mark m = arena_mark(w->scratch);
+        fails = where_fails(w->space->wheres[i], look_up, w, w->scratch);
+        arena_release(w->scratch, m);
+    }
+    return fails;
+}
+
+static void prune(struct walk *w, struct decision *d)
+{
+    const struct slot *s = d->slot;
+
+    if (!s->is_watched || s->kind == SLOT_FLOAT || s->n > SPACE_PRUNED_MAX)
+        return;
+    for (uint64_t k = 0; k < s->n; k++) {
+        struct walk ahead = *w;
+        if (d->allowed && !d->allowed[k])
+            continue;
+        walk_take(&ahead, (struct gene){.slot = d->index, .k = k});
+        if (some_where_fails(&ahead))
+            forbid(w, d, k);
+        w->point->n--;
+    }
+}
+
+// --- the path -----------------------------------------------------------------
+bool walk_next(struct walk *w, struct decision *d)
+{
+    if (w->dead || w->at >= w->space->n_slots)
+        return false;
+    const struct slot *s = &w->space->slots[w->at];
+    *d = (struct decision){.slot = s, .index = w->at, .n_allowed = s->kind ? s->n : 1};
+    if (s->role == ROLE_PERMUTATION)
+        mask_taken(w, d);
+    else if (s->role == ROLE_SUBSET)
+        mask_subset(w, d);
+    if (w->space->n_wheres)
+        prune(w, d);
+    w->dead = d->n_allowed == 0;
+    return !w->dead;
+}
+
+static void enter(struct walk *w, uint32_t first, uint32_t end, uint32_t then)
+{
+    if (first == end) {
+        w->at = then;
+        return;
+    }
+    assert(w->n_jumps < sizeof w->jumps / sizeof w->jumps[0]);
+    w->at = first;
+    w->jumps[w->n_jumps++] = (struct jump){end, then};
+}
+
+void walk_take(struct walk *w, struct gene g)
+{
+    const struct slot *s = &w->space->slots[w->at];
+
+    assert(g.slot == w->at && w->point->n < w->space->n_genes_max);
+    w->point->genes[w->point->n++] = g;
+    w->at++;
+    if (s->nest_starts)
+        enter(w, s->nest_starts[g.k], s->nest_starts[g.k + 1], s->end);
+    else if (s->role == ROLE_LENGTH)
+        enter(w, w->at, w->at + (uint32_t)(s->low + (double)g.k) * s->stride, s->end);
+    while (w->n_jumps && w->at == w->jumps[w->n_jumps - 1].end)
+        w->at = w->jumps[--w->n_jumps].then;
+}
+
+bool walk_is_valid(const struct walk *w)
+{
+    if (w->dead || w->at < w->space->n_slots)
+        return false;
+    struct walk *look = (struct walk *)w; // only its scratch changes
+    return w->space->n_wheres == 0 || !some_where_fails(look);
+}
+
+bool walk_run(struct walk *w, struct point *out, walk_choose_fn choose, void *ctx)
+{
+    struct decision d;
+
+    walk_start(w, out);
+    while (walk_next(w, &d))
+        walk_take(w, choose(ctx, &d));
+    return walk_is_valid(w);
+}
+
+// --- the order of all points --------------------------------------------------
+// The first option after `k` (after none: first); false when there is none.
+static bool option_after(const struct decision *d, const uint64_t *k, struct gene *g)
+{
+    *g = (struct gene){.slot = d->index};
+    for (uint64_t i = k ? *k + 1 : 0; i < d->slot->n; i++) {
+        g->k = i;
+        if (!d->allowed || d->allowed[i])
+            return true;
+    }
+    return false;
+}
+
+// Replace the last gene by its next option, dropping those that have none.
+static bool bump(struct walk *w, struct point *p)
+{
+    struct decision d;
+    struct gene g;
+
+    while (p->n) {
+        uint64_t last = p->genes[--p->n].k;
+        if (!walk_resume(w, p) || !walk_next(w, &d) || !option_after(&d, &last, &g))
+            continue;
+        walk_take(w, g);
+        return true;
+    }
+    return false;
+}
+
+bool space_successor(struct walk *w, struct point *p, uint64_t *budget)
+{
+    struct decision d;
+    struct gene g;
+
+    if (p->n == 0)
+        walk_start(w, p);
+    else if (!bump(w, p))
+        return false;
+    while (*budget) {
+        --*budget;
+        while (walk_next(w, &d) && option_after(&d, NULL, &g))
+            walk_take(w, g);
+        if (walk_is_valid(w))
+            return true;
+        if (!bump(w, p))
+            return false;
+    }
+    return false;
+}
+
+// --- decisions ----------------------------------------------------------------
+bool decision_allows(const struct decision *d, struct gene g)
+{
+    if (g.slot != d->index)
+        return false;
+    if (d->slot->kind == SLOT_FLOAT)
+        return g.x >= d->slot->low && g.x <= d->slot->high;
+    return g.k < d->slot->n && (!d->allowed || d->allowed[g.k]);
+}
+
+struct gene decision_option(const struct decision *d, uint64_t i)
+{
+    struct gene g = {.slot = d->index, .k = i};
+
+    assert(i < d->n_allowed);
+    if (!d->allowed)
+        return g;
+    for (g.k = 0; i > 0 || !d->allowed[g.k]; g.k++)
+        i -= d->allowed[g.k];
+    return g;
+}
+
+struct gene decision_at(const struct decision *d, double u)
+{
+    const struct slot *s = d->slot;
+    struct gene g = {.slot = d->index};
+
+    if (s->kind == SLOT_FLOAT || (s->kind == SLOT_GRID && !d->allowed))
+        return slot_gene(s, d->index, u);
+    if (s->role == ROLE_SUBSET && d->n_allowed == 2) {
+        g.k = u >= 1 - d->p_in;
+        return g;
+    }
+    uint64_t i = (uint64_t)(u * (double)d->n_allowed);
+    return decision_option(d, i < d->n_allowed ? i : d->n_allowed - 1);
+}
+
+struct gene decision_random(const struct decision *d, struct rng *r)
+{
+    return decision_at(d, rng_f64(r));
+}
+
+struct gene decision_nearest(const struct decision *d, struct gene want, struct rng *r)
+{
+    if (decision_allows(d, want))
+        return want;
+    if (d->slot->kind == SLOT_CHOICE || want.slot != d->index)
+        return decision_random(d, r);
+    if (d->slot->kind == SLOT_FLOAT) {
+        want.x = want.x < d->slot->low ? d->slot->low : d->slot->high;
+        return want;
+    }
+    for (uint64_t i = 0; i < d->slot->n; i++) {
+        struct gene down = want, up = want;
+        down.k -= i;
+        up.k += i;
+        if (i <= want.k && decision_allows(d, down))
+            return down;
+        if (decision_allows(d, up))
+            return up;
+    }
+    return decision_random(d, r);
+}
+
+double slot_unit(const struct slot *s, struct gene g)
+{
+    double v = s->kind == SLOT_FLOAT ? g.x : s->low + (double)g.k * s->step;
+    double t = s->is_log ? math_log(v) : v;
+    double u = (t - s->t_low) / (s->t_high - s->t_low);
+    return u < 0 ? 0 : u > 1 ? 1 : u;
+}
+
+struct gene slot_gene(const struct slot *s, uint32_t index, double u)
+{
+    struct gene g = {.slot = index};
+
+    if (s->kind == SLOT_GRID && !s->is_log) {
+        double k = floor(u * (double)s->n);
+        g.k = k <= 0 ? 0 : k >= (double)s->n ? s->n - 1 : (uint64_t)k;
+        return g;
+    }
+    double t = s->t_low + u * (s->t_high - s->t_low);
+    double v = s->is_log ? math_exp(t) : t;
+    v = v < s->low ? s->low : v > s->high ? s->high : v;
+    if (s->kind == SLOT_FLOAT)
+        g.x = v + 0.0; // -0.0 would be a point of its own
+    else
+        g.k = (uint64_t)floor((v - s->low) / s->step + 0.5);
+    return g;
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// tpe_state.h - what the files of the TPE share.
+//
+// Ownership  The algorithm's state.
+// Threads    Confined to the search's step.
+
+#ifndef COORDINATOR_SEARCH_TPE_STATE_H
+#define COORDINATOR_SEARCH_TPE_STATE_H
+
+#include "coordinator/search/algorithm.h"
+#include "coordinator/search/parzen.h"
+#include "coordinator/search/ranking.h"
+
+enum { TPE_CANDIDATES_MAX = 1000 };
+
+// What the records that are not among the best say about one slot.
+struct tally {
+    uint32_t n, cap;
+    uint32_t *records; // ascending
+    uint32_t *values;  // options of a choice
+};
+
+// The same about all slots of a context, for the joint density.
+struct sheet {
+    uint32_t n, cap;
+    uint32_t n_slots;
+    uint32_t first_slot; // tells whether a record has the context
+    const uint32_t *slots;
+    uint32_t *records; // ascending
+    double *rows;      // [n][n_slots]: place on the slot's scale, or option
+};
+
+struct tpe {
+    const struct history *history;
+    struct ranking *ranking;
+    // options
+    uint32_t n_startup, n_candidates;
+    double gamma;
+    bool is_joint, has_liar;
+    // what the densities stand for
+    uint32_t n_synced;
+    uint32_t n_good;
+    uint32_t good[PARZEN_GOOD_MAX];
+    double weights[PARZEN_GOOD_MAX];
+    struct parzen **rest;  // [n_slots], of numbers; made when first needed
+    struct tally *tallies; // [n_slots], of choices
+    struct sheet *sheets;  // [n_contexts], joint only
+    double *share_good, *share_rest; // [widest choice]: scratch
+    double *pending;                 // [as many as are pending]: scratch
+    uint32_t cap_pending;
+    // the joint draw of the ask at hand
+    struct gene *drawn;     // [n_slots]
+    uint32_t *drawn_for;    // [n_slots] serial of the ask that drew it
+    uint32_t serial;
+};
+
+// One ask's walk.
+struct tpe_ask {
+    struct tpe *tpe;
+    struct rng rng;
+};
+
+// Ends of an option's cell on the slot's scale.
+void tpe_cell(const struct slot *s, uint64_t k, double *a, double *b);
+
+// tpe_joint.c
+void tpe_joint_init(struct tpe *t);
+void tpe_joint_fini(struct tpe *t);
+void tpe_joint_insert(struct tpe *t, uint32_t record); // into what is not among the best
+void tpe_joint_remove(struct tpe *t, uint32_t record);
+struct gene tpe_joint_choose(struct tpe_ask *q, const struct decision *d);
+
+#endif
