@@ -25,10 +25,12 @@ struct caller;
 
 struct caller_options {
     const char *endpoint;
-    const char *key_dir;  // NULL for ipc
-    const char *role_key; // NULL: "submit"
-    int64_t reach_ns;     // silence from the start that means "nobody there"; 0: 5 s
-    int64_t answer_ns;    // longest wait for one answer later; 0: 60 s
+    const char *key_dir;     // NULL for ipc
+    const char *role_key;    // NULL: "submit"
+    int64_t reach_ns;        // silence from the start that means "nobody there"; 0: 5 s
+    int64_t answer_ns;       // longest wait for one answer later; 0: 60 s
+    void (*idle)(void *ctx); // (optional) called ten times a second while waiting
+    void *ctx;
 };
 
 // Does not wait for the coordinator; the first call does.
