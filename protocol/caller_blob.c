@@ -17,7 +17,7 @@ enum { CHUNK = 1024 * 1024 };
 #define BUSY_PAUSE (20 * CLOCK_MS)
 enum { BUSY_TRIES = 500 };
 
-_Static_assert(CHUNK <= FRAME_RAW_MAX, "a chunk is one raw frame");
+_Static_assert((int)CHUNK <= (int)FRAME_RAW_MAX, "a chunk is one raw frame");
 
 static enum error io_error(struct errtext *t, const char *path)
 {
