@@ -173,7 +173,7 @@ lint: ## clang-format, layers, sizes, shellcheck, clang-tidy
 	@scripts/check-layers
 	@scripts/check-size
 	@shellcheck -x $(SH_FILES)
-	+@$(AGAIN) tidy
+	+@$(AGAIN) -k tidy
 tidy: $(patsubst %.c,$(B)/%.tidy,$(C_FILES))
 # After the object: its dependencies say when the file must be looked at again.
 $(B)/%.tidy: $(B)/%.o .clang-tidy
