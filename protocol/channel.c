@@ -48,7 +48,9 @@ static void drain_monitor(struct channel *c)
         memcpy(&type, event, sizeof type);
         memcpy(&value, event + 2, sizeof value);
         (void)zmq_recv(c->monitor, address, sizeof address, ZMQ_DONTWAIT);
-        if (type != ZMQ_EVENT_DISCONNECTED)
+        if (type == ZMQ_EVENT_ACCEPTED)
+            peers_open_fd(c->peers, value);
+        else if (type != ZMQ_EVENT_DISCONNECTED)
             c->denied = true;
         else if (c->peers)
             peers_close_fd(c->peers, value);
@@ -235,10 +237,11 @@ static const struct peer *identify(struct channel *c, struct parcel *p, enum rol
     if (peer && !peer->closed && peer->role == role)
         return peer;
     int fd = zmq_msg_get(&p->header, ZMQ_SRCFD);
-    if (peer && peer->fd == fd && peer->role == role)
-        return peer; // was under way when the connection closed
     // Descriptors come back quickly: learn first which ones were closed.
     drain_monitor(c);
+    peer = peers_find(c->peers, identity, n);
+    if (peer && peers_owns_fd(c->peers, peer, fd) && peer->role == role)
+        return peer; // was under way when the connection closed
     return peers_add(c->peers, identity, n, fd, role);
 }
 
@@ -385,6 +388,9 @@ uint32_t channel_wait(struct channel *c,
 
     watch_init(&w, c, extra_fds, n_extra);
     uint32_t ready = ++c->n_waits % FULL_LOOK_EVERY ? watch_glance(&w) : watch_poll(&w, 0);
+    // Hints that channel_recv took from the monitor on its way.
+    if (c->peers ? peers_has_closed(c->peers) : c->closed_hint)
+        ready |= 2;
     if (!ready && timeout_ns == 0)
         ready = watch_poll(&w, 0);
     else if (!ready)

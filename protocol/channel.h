@@ -2,7 +2,8 @@
 // channel.h - ZeroMQ sockets that carry struct message; zmq.h's home.
 //
 // A server channel is one ROUTER (ROUTER_MANDATORY, HWM 0, non-blocking sends,
-// MAXMSGSIZE) behind any number of endpoints; a client channel is one DEALER.  On tcp every connection is CURVE; the ZAP handler is
+// MAXMSGSIZE) behind any number of endpoints; a client channel is one DEALER.
+// On tcp every connection is CURVE; the ZAP handler is
 // bound before the first port opens, on a thread of this channel, and its end
 // ends the process (channel_broken).  ipc endpoints are keyless and only
 // allowed inside a directory that is ours and 0700.  Credits are the callers'.
@@ -41,8 +42,9 @@ MUST_CHECK enum error channel_serve(const char *const *endpoints,
                                     struct errtext *t);
 // The endpoint as bound ("tcp://127.0.0.1:40123" for a port of *).
 const char *channel_endpoint(const struct channel *c, uint32_t i);
-// Client.  `identity` (at most 16 bytes) or NULL; `role_key`: name of the pair in
-// key_dir ("worker", "submit"); key_dir NULL for ipc.
+// Client.  `role_key`: name of the pair in key_dir ("worker", "submit"); key_dir NULL
+// for ipc.  `identity` (at most 16 bytes) is better NULL: a ROUTER silently turns
+// away who comes with the name of a connection that it still believes in.
 MUST_CHECK enum error channel_connect(const char *endpoint,
                                       const char *key_dir,
                                       const char *role_key,
@@ -76,7 +78,8 @@ bool channel_is_denied(const struct channel *c); // a client whose key was refus
 
 // What to poll.  Adaptive: spins `spin_ns` first, then blocks up to timeout.
 // `extra_fds` (may be NULL) wake it too.  Returns what is ready as bits: bit 0
-// the channel, bit 1 its monitor, bit 2+i extra_fds[i].
+// the channel, bit 1 its monitor (ask channel_closed_peer until ERR_AGAIN), bit
+// 2+i extra_fds[i].  At most 13 of these.
 uint32_t channel_wait(struct channel *c,
                       int64_t timeout_ns,
                       int64_t spin_ns,

@@ -192,7 +192,7 @@ enum error channel_serve(const char *const *endpoints,
     while (endpoints[c->n_endpoints])
         c->n_endpoints++;
     c->endpoints = mem_alloc((c->n_endpoints + 1) * sizeof *c->endpoints);
-    enum error e = open_socket(c, ZMQ_ROUTER, ZMQ_EVENT_DISCONNECTED, t);
+    enum error e = open_socket(c, ZMQ_ROUTER, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED, t);
     if (!e && !set_int(c->socket, ZMQ_ROUTER_MANDATORY, 1))
         e = zmq_error(t, ERR_IO, "zmq socket");
     if (!e && c->n_endpoints == 0)

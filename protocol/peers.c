@@ -15,6 +15,7 @@ struct peers {
     struct map by_id;       // -> struct peer *, all that are remembered
     struct map by_identity; // hash -> first struct peer * of it
     struct map by_fd;       // open ones
+    struct map n_opened;    // fd -> connections that had it so far
     struct peer *oldest;    // closed ones, in the order of closing
     struct peer *newest;
     struct peer *unreported; // first closed one not yet told
@@ -41,6 +42,7 @@ struct peers *peers_create(uint64_t seed)
     map_init(&p->by_id);
     map_init(&p->by_identity);
     map_init(&p->by_fd);
+    map_init(&p->n_opened);
     return p;
 }
 
@@ -62,6 +64,7 @@ void peers_destroy(struct peers *p)
     map_fini(&p->by_id);
     map_fini(&p->by_identity);
     map_fini(&p->by_fd);
+    map_fini(&p->n_opened);
     mem_free(p);
 }
 
@@ -135,6 +138,24 @@ static void close_peer(struct peers *p, struct peer *peer)
     trim(p);
 }
 
+static uint64_t opened(const struct peers *p, int fd)
+{
+    uint64_t n = 0;
+    (void)map_find(&p->n_opened, (uint64_t)fd, &n);
+    return n;
+}
+
+void peers_open_fd(struct peers *p, int fd)
+{
+    peers_close_fd(p, fd);
+    map_set(&p->n_opened, (uint64_t)fd, opened(p, fd) + 1);
+}
+
+bool peers_owns_fd(const struct peers *p, const struct peer *peer, int fd)
+{
+    return peer->fd == fd && peer->n_before == opened(p, fd);
+}
+
 const struct peer *
 peers_add(struct peers *p, const void *identity, size_t n, int fd, enum role role)
 {
@@ -151,6 +172,7 @@ peers_add(struct peers *p, const void *identity, size_t n, int fd, enum role rol
     *peer = (struct peer){
         .id = ++p->last_id,
         .fd = fd,
+        .n_before = opened(p, fd),
         .role = role,
         .identity = mem_copy(identity, n),
         .n_identity = (uint32_t)n,
@@ -188,6 +210,11 @@ bool peers_next_closed(struct peers *p, uint64_t *id)
     p->unreported = peer->next_closed;
     trim(p);
     return true;
+}
+
+bool peers_has_closed(const struct peers *p)
+{
+    return p->unreported != NULL;
 }
 
 uint32_t peers_count(const struct peers *p)

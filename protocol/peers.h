@@ -21,8 +21,9 @@
 struct peers;
 
 struct peer {
-    uint64_t id; // 1…, never used twice
-    int fd;      // of its connection
+    uint64_t id;       // 1…, never used twice
+    int fd;            // of its connection
+    uint64_t n_before; // connections that had the descriptor before it
     enum role role;
     bool closed;
     uint8_t *identity;
@@ -40,9 +41,13 @@ const struct peer *peers_get(const struct peers *p, uint64_t id); // NULL: none
 // A new peer.  One of the same identity, or on the same descriptor, is closed by it.
 const struct peer *
 peers_add(struct peers *p, const void *identity, size_t n, int fd, enum role role);
-void peers_close_fd(struct peers *p, int fd);          // the connection closed
+void peers_open_fd(struct peers *p, int fd);  // a new connection, not a peer yet
+void peers_close_fd(struct peers *p, int fd); // the connection closed
+// The descriptor is still, or was last, the peer's own connection.
+bool peers_owns_fd(const struct peers *p, const struct peer *peer, int fd);
 void peers_remove(struct peers *p, uint64_t id);       // cannot be reached any more
 bool peers_next_closed(struct peers *p, uint64_t *id); // each closed one once
+bool peers_has_closed(const struct peers *p);          // peers_next_closed has one
 uint32_t peers_count(const struct peers *p);           // remembered, closed ones included
 
 #endif
