@@ -139,7 +139,7 @@ static bool parse_truth(const char *s, bool *out)
     static const char *const no[] = {"0", "false", "no", "off"};
 
     for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
-        if (strcmp(s, yes[i]) && strcmp(s, no[i]))
+        if (strcmp(s, yes[i]) != 0 && strcmp(s, no[i]) != 0)
             continue;
         *out = strcmp(s, yes[i]) == 0;
         return true;

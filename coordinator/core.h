@@ -85,7 +85,7 @@ uint32_t core_n_open_jobs(const struct core *c);
 
 // The ended job's last trace goes (after `forget`, or when the shell has told
 // everybody).  A job that is open is left alone.
-void core_drop_job(struct core *c, uint64_t job);
+void core_drop_job(struct core *c, uint64_t number);
 
 // The laws that hold after every step, for the simulator: each item is settled,
 // leased or pending; leases and ranks agree; nothing is counted twice.

@@ -232,22 +232,26 @@ static void copy_stragglers(struct core *c, struct job *j, struct effects *fx)
     }
 }
 
+static void grant_all(struct core *c, struct effects *fx)
+{
+    struct candidate *list;
+    uint32_t n = c->work_changed ? candidates(c, fx->arena, &list) : 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (list[i].job->spec.gang > 1)
+            gang_schedule(c, list[i].job, fx);
+        else
+            grant_solo(c, list[i].job, fx);
+    }
+    c->work_changed = false;
+    for (uint32_t i = 0; i < c->n_jobs; i++)
+        if (c->jobs[i]->leases && !job_has_work(c, c->jobs[i]))
+            copy_stragglers(c, c->jobs[i], fx);
+}
+
 void schedule_turn(struct core *c, struct effects *fx)
 {
-    if (!c->disk_full && !c->recovering && c->n_pods) {
-        struct candidate *list;
-        uint32_t n = c->work_changed ? candidates(c, fx->arena, &list) : 0;
-        for (uint32_t i = 0; i < n; i++) {
-            if (list[i].job->spec.gang > 1)
-                gang_schedule(c, list[i].job, fx);
-            else
-                grant_solo(c, list[i].job, fx);
-        }
-        c->work_changed = false;
-        for (uint32_t i = 0; i < c->n_jobs; i++)
-            if (c->jobs[i]->leases && !job_has_work(c, c->jobs[i]))
-                copy_stragglers(c, c->jobs[i], fx);
-    }
+    if (!c->disk_full && !c->recovering && c->n_pods)
+        grant_all(c, fx);
     for (uint32_t i = 0; i < c->n_pods; i++)
         for (uint32_t k = 0; k < c->pods[i]->n_ranks; k++)
             if (c->pods[i]->ranks[k])
