@@ -360,7 +360,7 @@ static enum error parse_map(struct parser *p, struct extent *x, struct value *ou
             break;
     }
     uint32_t n = (uint32_t)(p->n_stack - base);
-    if (!error)
+    if (!error && n) // the stack may not exist yet
         error = (n <= FEW ? check_few : check_many)(p, p->stack + base, n);
     out->type = VALUE_MAP;
     out->n = error ? 0 : n;

@@ -28,7 +28,11 @@ enum {
 
 // ERR_PARSE, or ERR_LIMIT past one of the limits, with "file:line:column: what,
 // what was expected".  An empty text is null.
-MUST_CHECK enum error yaml_parse(const char *text, size_t n, const char *file, struct arena *a,
-                                 struct value *out, struct errtext *t);
+MUST_CHECK enum error yaml_parse(const char *text,
+                                 size_t n,
+                                 const char *file,
+                                 struct arena *a,
+                                 struct value *out,
+                                 struct errtext *t);
 
 #endif

@@ -61,6 +61,8 @@ struct outcome {
     size_t n_data;
     const struct outcome_fault *faults; // items that failed; their rows do not count
     uint32_t n_faults;
+    // The run was told before, as failed, and tried again: this counts instead.
+    bool again;
     // Blobs that items returned: list of {item, name, hash, size} or NULL.
     const struct value *outputs;
 };

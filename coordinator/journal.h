@@ -82,6 +82,10 @@ MUST_CHECK enum error
 journal_open(const struct journal_options *o, struct journal **out, struct errtext *t);
 void journal_close(struct journal *j); // what was handed over is committed first; NULL is fine
 
+// Job numbers set aside at every opening, so that those of jobs that were never
+// recorded (durability none) do not come again.
+enum { JOURNAL_NUMBERS = 65536 };
+
 uint64_t journal_incarnation(const struct journal *j);
 uint64_t journal_salt(const struct journal *j); // random, made with the file
 // Job numbers from here on were never given; META_NUMBERS reserves more.

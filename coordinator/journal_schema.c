@@ -9,10 +9,6 @@
 #include "common/version.h"
 #include "coordinator/journal_state.h"
 
-// Job numbers set aside at every opening, so that those of jobs that were never
-// recorded (durability none) do not come again.
-enum { NUMBERS_RESERVED = 65536 };
-
 // "Shoa": tells file(1) and us whose database this is.
 enum { APPLICATION_ID = 0x53686f61 };
 
@@ -136,7 +132,7 @@ static enum error begin_incarnation(struct journal *j, struct errtext *t)
     j->first_number = (uint64_t)numbers;
     j->next_seq = (uint64_t)seq + 1;
     (void)snprintf(sql, sizeof sql, "UPDATE meta SET value = %" PRId64 " WHERE key = 'numbers'",
-                   numbers + NUMBERS_RESERVED);
+                   numbers + JOURNAL_NUMBERS);
     return journal_sql(j, sql, t);
 }
 

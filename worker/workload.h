@@ -25,11 +25,11 @@
 
 enum param_type {
     PARAM_BOOL,
-    PARAM_INT,    // min, max hold
-    PARAM_FLOAT,  // min, max hold; integers are taken too
-    PARAM_STR,    // `choices`, when given, is the closed list
-    PARAM_STRS,   // list of strings
-    PARAM_ANY,    // the workload checks it itself in check()
+    PARAM_INT,   // min, max hold
+    PARAM_FLOAT, // min, max hold; integers are taken too
+    PARAM_STR,   // `choices`, when given, is the closed list
+    PARAM_STRS,  // list of strings
+    PARAM_ANY,   // the workload checks it itself in check()
 };
 
 // One parameter of a workload, as `shoal explain` prints it and the
@@ -55,9 +55,9 @@ struct metric {
 enum { METRICS_MAX = 64 };
 
 struct workload_file {
-    const char *name;  // relative path, no "..", as in the job file
-    const char *path;  // where the blob cache holds it, read-only
-    uint32_t mode;     // 0644 or 0755
+    const char *name; // relative path, no "..", as in the job file
+    const char *path; // where the blob cache holds it, read-only
+    uint32_t mode;    // 0644 or 0755
 };
 
 // What a job gives to open(); lives as long as the state.
@@ -68,16 +68,16 @@ struct workload_job {
     const struct workload_file *files;
     uint32_t n_files;
     bool reproducible;
-    const char *scratch; // a directory of this rank, exists, private
+    const char *scratch;     // a directory of this rank, exists, private
     struct sandbox *sandbox; // the rank's command helper; NULL in tests without one
 };
 
 // How one item ended, when it did not end well.
 struct item_fault {
     uint64_t item;
-    enum error blame; // FAULT_JOB or FAULT_WORKER
-    int64_t code;     // exit status, 128+signal, or 0
-    const char *text; // one line
+    enum error blame;   // FAULT_JOB or FAULT_WORKER
+    int64_t code;       // exit status, 128+signal, or 0
+    const char *text;   // one line
     const char *detail; // tail of stderr, or NULL
 };
 
@@ -98,38 +98,44 @@ struct run {
     // Per item overrides of params (a trial's point, a line): a map merged over
     // the job's params; NULL when the job's params hold for all.
     const struct value *const *overrides; // [count] or NULL
-    struct group *group;  // never NULL
-    struct arena *arena;  // results live here; reset by the runner after the call
+    struct group *group;                  // never NULL
+    struct arena *arena; // results live here; reset by the runner after the call
     // Out
-    double *metrics;      // [count][n_metrics], row-major; filled for fixed metrics
-    struct value *named;  // [count] maps name -> number|string, for a workload with dynamic metrics
-    struct item_fault *faults; uint32_t n_faults;   // use run_fault
-    struct item_output *outputs; uint32_t n_outputs; // use run_output
-    struct value *logs;   // [count] strings: tail of an item's output, or all null
-    void *host;           // the runner's, for the calls below
+    double *metrics; // [count][n_metrics], row-major; filled for fixed metrics
+    struct value
+        *named; // [count] maps name -> number|string, for a workload with dynamic metrics
+    struct item_fault *faults;
+    uint32_t n_faults; // use run_fault
+    struct item_output *outputs;
+    uint32_t n_outputs; // use run_output
+    struct value *logs; // [count] strings: tail of an item's output, or all null
+    void *host;         // the runner's, for the calls below
 };
 
 void run_progress(struct run *r); // I am alive and moving
-bool run_cancelled(struct run *r); // stop at the next convenient place; what is returned is dropped
+bool run_cancelled(
+    struct run *r); // stop at the next convenient place; what is returned is dropped
 void run_fault(struct run *r, const struct item_fault *f);
 void run_output(struct run *r, const struct item_output *o);
 // Bytes of a live log of an item, shown by `shoal logs -f`; bounded by the host.
 void run_log(struct run *r, uint64_t item, const void *p, size_t n);
 // Take a file into the blob cache: an output.
-MUST_CHECK enum error run_keep_file(struct run *r, uint64_t item, const char *name,
-                                    const char *path, struct errtext *t);
+MUST_CHECK enum error run_keep_file(
+    struct run *r, uint64_t item, const char *name, const char *path, struct errtext *t);
 
 struct workload {
     const char *name; // "fleet.uam"; unique
     const char *help; // a sentence or two
     const struct param *params;
     const struct metric *metrics; // NULL: dynamic, names come with each item
-    bool collective;      // may run as a gang: run() is called on every rank of it with the same
-                          // arguments; rank 0 of the group returns the results
-    bool commands;        // runs the user's commands: needs the coordinator's --allow-exec
+    bool collective; // may run as a gang: run() is called on every rank of it with the same
+                     // arguments; rank 0 of the group returns the results
+    bool commands;   // runs the user's commands: needs the coordinator's --allow-exec
     bool volatile_metrics; // (optional) metrics measure time: not reproducible
-    int64_t stall_ms;     // see Time
-    // (optional) What the parameter table cannot say; also run by --catalog users. Text names the parameter.
+    int64_t stall_ms;      // see Time
+    // (optional) What the parameter table cannot say; also run by --catalog users. Text names
+    // the parameter.
+
     enum error (*check)(const struct value *params, struct errtext *t);
     // (optional) NULL state if absent.
     enum error (*open)(const struct workload_job *job, void **state, struct errtext *t);

@@ -5,6 +5,8 @@
 // algorithm, however many outcomes are here already, so that the window and not
 // the cluster defines what is asked.  Outcomes that come early wait.  Points that
 // were asked before a restart come back by restore and are not asked again.
+#include "coordinator/drivers/search.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -287,7 +289,7 @@ static void advance(struct search *s)
         search_score(s, s->n_scored++);
     while (!s->is_exhausted) {
         uint32_t n_told = h->n_told - h->n_warm; // trials
-        uint32_t n_asked = s->n_asked; // restored ones may be ahead of the window
+        uint32_t n_asked = s->n_asked;           // restored ones may be ahead of the window
         if (n_asked < s->n_trials && n_asked < n_told + s->window)
             s->is_exhausted = !ask_next(s);
         else if (n_asked < s->n_trials && n_told < s->n_scored)
@@ -312,8 +314,8 @@ static void step(void *state, struct driver_output *out)
     uint32_t n_new = s->n_asked - s->n_reported;
     struct value *params = arena_alloc(out->arena, (n_new + 1) * sizeof *params);
     for (uint32_t i = 0; i < n_new; i++)
-        params[i] = space_decode(s->space, &search_record(s, s->n_reported + i)->point,
-                                 out->arena);
+        params[i] =
+            space_decode(s->space, &search_record(s, s->n_reported + i)->point, out->arena);
     out->n_items = s->n_reported = s->n_asked;
     out->params = n_new ? params : NULL;
     out->waits_for = s->n_scored < s->n_asked ? s->n_scored : 0;

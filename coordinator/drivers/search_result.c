@@ -87,7 +87,8 @@ static struct value front_value(const struct search *s, uint32_t n_most, struct 
     return list;
 }
 
-static void put_best(const struct search *s, uint32_t n_most, struct value *map, struct arena *a)
+static void
+put_best(const struct search *s, uint32_t n_most, struct value *map, struct arena *a)
 {
     if (s->objectives.n > 1)
         put(a, map, "front", front_value(s, n_most, a));

@@ -39,7 +39,7 @@ struct search {
     uint32_t n_failed, n_infeasible;
     bool is_exhausted; // nothing is left to ask
     bool has_news;
-    bool must_retell;             // an outcome that the algorithm knows has changed
+    bool must_retell; // an outcome that the algorithm knows has changed
     const char *why_no_digest;
     uint32_t n_best, cap_best;
     uint32_t *best; // the best trial, or the front, ascending

@@ -62,8 +62,10 @@ const struct algorithm *algorithm_find(const char *name);
 const struct algorithm *algorithm_default(const struct space *s);
 
 // From the job's `algorithm`: its row, and its options into knobs[KNOBS_MAX].
-MUST_CHECK enum error algorithm_parse(const struct spec *job, const struct space *s,
-                                      const struct algorithm **out, double *knobs);
+MUST_CHECK enum error algorithm_parse(const struct spec *job,
+                                      const struct space *s,
+                                      const struct algorithm **out,
+                                      double *knobs);
 
 // Independent streams for the parts (entity) of an ask.
 struct rng ask_rng(const struct history *h, const struct ask *q, uint32_t entity);
@@ -71,8 +73,11 @@ struct rng ask_rng(const struct history *h, const struct ask *q, uint32_t entity
 // The next trial's point: the algorithm's, but never one that was asked before
 // while others are left.  ERR_NOT_FOUND: the space is exhausted, or nothing that
 // satisfies `where` turns up.
-MUST_CHECK enum error algorithm_ask(const struct algorithm *a, void *state, struct history *h,
-                                    uint64_t trial, struct point *out);
+MUST_CHECK enum error algorithm_ask(const struct algorithm *a,
+                                    void *state,
+                                    struct history *h,
+                                    uint64_t trial,
+                                    struct point *out);
 
 extern const struct algorithm random_algorithm, sobol_algorithm, ga_algorithm, tpe_algorithm,
     hillclimb_algorithm;

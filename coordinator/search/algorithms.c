@@ -15,7 +15,8 @@ enum { OWN_TRIES = 24, RANDOM_TRIES = 2000, SCAN_STEPS = 2000000 };
 enum { ENTITY_FALLBACK = 0xF0 };
 
 const struct algorithm *const algorithms[] = {
-    &random_algorithm, &sobol_algorithm, &ga_algorithm, &tpe_algorithm, &hillclimb_algorithm, NULL,
+    &random_algorithm, &sobol_algorithm,     &ga_algorithm,
+    &tpe_algorithm,    &hillclimb_algorithm, NULL,
 };
 
 const struct algorithm *algorithm_find(const char *name)
@@ -69,8 +70,10 @@ static enum error parse_knobs(const struct spec *s, const struct algorithm *a, d
     return e;
 }
 
-enum error algorithm_parse(const struct spec *job, const struct space *space,
-                           const struct algorithm **out, double *knobs)
+enum error algorithm_parse(const struct spec *job,
+                           const struct space *space,
+                           const struct algorithm **out,
+                           double *knobs)
 {
     const struct value *v = spec_find(job, "algorithm");
     const char *names[KNOBS_MAX], *name = NULL;
@@ -144,8 +147,11 @@ static enum error ask_anything(struct history *h, struct ask *q, struct point *o
     return scan(h, out);
 }
 
-enum error algorithm_ask(const struct algorithm *a, void *state, struct history *h,
-                         uint64_t trial, struct point *out)
+enum error algorithm_ask(const struct algorithm *a,
+                         void *state,
+                         struct history *h,
+                         uint64_t trial,
+                         struct point *out)
 {
     struct ask q = {.trial = trial};
     bool was_valid = false;

@@ -40,7 +40,7 @@ struct ga {
     double crossover, eta, mutations;
     uint32_t n;
     struct member *members; // best first; room for one more
-    uint32_t *order; // scratch of the crowding
+    uint32_t *order;        // scratch of the crowding
 };
 
 static void *create(const struct history *h, const double *knobs)
@@ -217,8 +217,7 @@ static double mutate_unit(struct breed *c, double x)
     if (u < 0.5)
         y = math_pow(2 * u + (1 - 2 * u) * math_pow(1 - x, c->ga->eta + 1), power) - 1;
     else
-        y = 1
-            - math_pow(2 * (1 - u) + 2 * (u - 0.5) * math_pow(x, c->ga->eta + 1), power);
+        y = 1 - math_pow(2 * (1 - u) + 2 * (u - 0.5) * math_pow(x, c->ga->eta + 1), power);
     y += x;
     return y < 0 ? 0 : y > 1 ? 1 : y;
 }
@@ -239,7 +238,7 @@ static struct gene mutate(struct breed *c, const struct decision *d, struct gene
         other = slot_gene(d->slot, d->index, mutate_unit(c, slot_unit(d->slot, g)));
         if (other.k == g.k) // a step at least
             other.k = g.k == 0 || (g.k + 1 < d->slot->n && rng_f64(&c->rng) < 0.5) ? g.k + 1
-                                                                                  : g.k - 1;
+                                                                                   : g.k - 1;
     }
     if (other.k != g.k && decision_allows(d, other))
         return other;
@@ -278,10 +277,10 @@ static void plan_swap(struct breed *c, const struct decision *d, uint64_t freed,
     for (uint32_t i = 0; i < c->a->n; i++) {
         struct gene there = c->a->genes[i];
         // Places of one permutation stand side by side.
-        bool is_ours = there.slot > d->index
-                       && there.slot - d->index
-                              == slots[there.slot].index - slots[d->index].index
-                       && slots[there.slot].dimension == d->slot->dimension;
+        bool is_ours =
+            there.slot > d->index
+            && there.slot - d->index == slots[there.slot].index - slots[d->index].index
+            && slots[there.slot].dimension == d->slot->dimension;
         if (!is_ours || there.k != taken)
             continue;
         c->has_swap = true;
@@ -338,8 +337,9 @@ static bool ask(void *state, const struct ask *q, struct point *out)
 const struct algorithm ga_algorithm = {
     .name = "ga",
     .version = "ga-1",
-    .help = "A steady-state genetic algorithm: tournament, crossover by name, mutation of about "
-            "one gene; several objectives by non-domination and crowding (NSGA-II).",
+    .help =
+        "A steady-state genetic algorithm: tournament, crossover by name, mutation of about "
+        "one gene; several objectives by non-domination and crowding (NSGA-II).",
     .source = "Deb and Agrawal 1995 (SBX); Deb et al., IEEE TEC 6 (2002)",
     .knobs = knobs_table,
     .create = create,

@@ -31,8 +31,8 @@ struct hillclimb {
     uint32_t n_levels;
     // The climb: made by tell alone.
     uint32_t climb;
-    uint32_t level;        // halvings so far
-    uint32_t record;       // the incumbent's, UINT32_MAX while it is not told
+    uint32_t level;  // halvings so far
+    uint32_t record; // the incumbent's, UINT32_MAX while it is not told
     struct point incumbent;
     bool has_incumbent;
     struct move *moves; // in the order in which they are tried
@@ -46,8 +46,8 @@ static void start_climb(struct hillclimb *c);
 
 static struct point point_room(const struct history *h)
 {
-    return (struct point){
-        .genes = mem_alloc((h->space->n_genes_max + 1) * sizeof(struct gene))};
+    return (struct point){.genes =
+                              mem_alloc((h->space->n_genes_max + 1) * sizeof(struct gene))};
 }
 
 static void *create(const struct history *h, const double *knobs)
@@ -86,8 +86,8 @@ static void add_move(struct hillclimb *c, struct gene a, struct gene b)
 
 static const struct gene nothing = {.slot = UINT32_MAX};
 
-static void add_alternatives(struct hillclimb *c, const struct slot *s, struct gene g,
-                             struct rng *r)
+static void
+add_alternatives(struct hillclimb *c, const struct slot *s, struct gene g, struct rng *r)
 {
     uint64_t n = s->n - 1;
     bool is_all = n <= ALTERNATIVES_MAX;

@@ -5,7 +5,9 @@
 
 #include "common/mem.h"
 
-void history_init(struct history *h, const struct space *s, const struct objectives *o,
+void history_init(struct history *h,
+                  const struct space *s,
+                  const struct objectives *o,
                   uint64_t seed)
 {
     *h = (struct history){.space = s, .objectives = o, .seed = seed};
@@ -44,8 +46,8 @@ uint32_t history_tell(struct history *h)
     return h->n_told++;
 }
 
-const struct record *history_find(const struct history *h, const struct point *p,
-                                  uint32_t *record)
+const struct record *
+history_find(const struct history *h, const struct point *p, uint32_t *record)
 {
     uint64_t i;
 

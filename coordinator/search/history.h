@@ -37,13 +37,15 @@ struct history {
     struct arena *arena;
 };
 
-void history_init(struct history *h, const struct space *s, const struct objectives *o,
+void history_init(struct history *h,
+                  const struct space *s,
+                  const struct objectives *o,
                   uint64_t seed);
 void history_fini(struct history *h);
 uint32_t history_ask(struct history *h, const struct point *p); // copies; returns the record
 uint32_t history_tell(struct history *h); // the first pending, whose score is known
 // Was the point asked before?  NULL: no.
-const struct record *history_find(const struct history *h, const struct point *p,
-                                  uint32_t *record);
+const struct record *
+history_find(const struct history *h, const struct point *p, uint32_t *record);
 
 #endif

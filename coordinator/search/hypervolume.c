@@ -32,8 +32,12 @@ void hypervolume_front(const double *points, uint32_t n, uint32_t m, bool *is_fr
 
 // Row numbers ascending in the last objective but `drop`; by merging, so that
 // the order of equals does not depend on the library.
-static void sort_rows(uint32_t *rows, uint32_t *spare, uint32_t n, const double *points,
-                      uint32_t stride, uint32_t axis)
+static void sort_rows(uint32_t *rows,
+                      uint32_t *spare,
+                      uint32_t n,
+                      const double *points,
+                      uint32_t stride,
+                      uint32_t axis)
 {
     if (n < 2)
         return;
@@ -51,7 +55,10 @@ static void sort_rows(uint32_t *rows, uint32_t *spare, uint32_t n, const double 
 }
 
 // rows ascending in objective 0.
-static double sweep(const double *points, uint32_t stride, const uint32_t *rows, uint32_t n,
+static double sweep(const double *points,
+                    uint32_t stride,
+                    const uint32_t *rows,
+                    uint32_t n,
                     const double *reference)
 {
     double volume = 0, lowest = reference[1];
@@ -65,8 +72,12 @@ static double sweep(const double *points, uint32_t stride, const uint32_t *rows,
     return volume;
 }
 
-static double slices(const double *points, uint32_t stride, const uint32_t *rows, uint32_t n,
-                     uint32_t m, const double *reference)
+static double slices(const double *points,
+                     uint32_t stride,
+                     const uint32_t *rows,
+                     uint32_t n,
+                     uint32_t m,
+                     const double *reference)
 {
     if (n == 0)
         return 0;
@@ -111,8 +122,13 @@ double hypervolume_of(const double *points, uint32_t n, uint32_t m, const double
 
 // What row `i` adds to the rows chosen so far: its own box less what they cover
 // of it.
-static double gain(const double *points, uint32_t m, const double *reference, uint32_t i,
-                   const uint32_t *chosen, uint32_t n, double *scratch)
+static double gain(const double *points,
+                   uint32_t m,
+                   const double *reference,
+                   uint32_t i,
+                   const uint32_t *chosen,
+                   uint32_t n,
+                   double *scratch)
 {
     const double *p = points + (size_t)i * m;
     double box = 1;
@@ -125,8 +141,12 @@ static double gain(const double *points, uint32_t m, const double *reference, ui
     return box - hypervolume_of(scratch, n, m, reference);
 }
 
-void hypervolume_subset(const double *points, uint32_t n, uint32_t m, const double *reference,
-                        uint32_t k, uint32_t *chosen)
+void hypervolume_subset(const double *points,
+                        uint32_t n,
+                        uint32_t m,
+                        const double *reference,
+                        uint32_t k,
+                        uint32_t *chosen)
 {
     double *scratch = mem_alloc(((size_t)k + 1) * m * sizeof *scratch);
     double *bound = mem_alloc((n + 1) * sizeof *bound);

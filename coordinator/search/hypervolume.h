@@ -20,7 +20,11 @@ double hypervolume_of(const double *points, uint32_t n, uint32_t m, const double
 void hypervolume_front(const double *points, uint32_t n, uint32_t m, bool *is_front);
 
 // The k rows that keep most of the hypervolume, greedily, into chosen[k]; k <= n.
-void hypervolume_subset(const double *points, uint32_t n, uint32_t m, const double *reference,
-                        uint32_t k, uint32_t *chosen);
+void hypervolume_subset(const double *points,
+                        uint32_t n,
+                        uint32_t m,
+                        const double *reference,
+                        uint32_t k,
+                        uint32_t *chosen);
 
 #endif

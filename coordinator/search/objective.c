@@ -31,7 +31,9 @@ static void add_name(struct names *l, const char *name)
 }
 
 // A metric that the workload does not have can only be a slip.
-static enum error check_metric(const struct spec *s, const char *key, const struct names *known,
+static enum error check_metric(const struct spec *s,
+                               const char *key,
+                               const struct names *known,
                                const char *metric)
 {
     if (!known->n || has_name(known, metric))
@@ -43,7 +45,9 @@ static enum error check_metric(const struct spec *s, const char *key, const stru
                 : spec_expected(s, key, "a metric of the workload: %s", all);
 }
 
-static enum error parse_derived(const struct spec *job, struct names *known, struct arena *a,
+static enum error parse_derived(const struct spec *job,
+                                struct names *known,
+                                struct arena *a,
                                 struct objectives *out)
 {
     const struct value *map = NULL;
@@ -53,8 +57,8 @@ static enum error parse_derived(const struct spec *job, struct names *known, str
         return e;
     struct spec s = spec_at(job, map, "derived");
     if (map->n > DERIVED_MAX)
-        return spec_fail(&s, NULL, "derived has %" PRIu32 " entries, expected at most %d", map->n,
-                         DERIVED_MAX);
+        return spec_fail(&s, NULL, "derived has %" PRIu32 " entries, expected at most %d",
+                         map->n, DERIVED_MAX);
     for (uint32_t i = 0; i < map->n; i++) {
         const struct value_pair *p = &map->pairs[i];
         struct derived *d = &out->derived[out->n_derived++];
@@ -86,8 +90,8 @@ static enum error parse_goal(const struct spec *s, const struct names *known, st
     return OK;
 }
 
-static enum error parse_goals(const struct spec *job, const struct names *known,
-                              struct objectives *out)
+static enum error
+parse_goals(const struct spec *job, const struct names *known, struct objectives *out)
 {
     const struct value *list = NULL;
     enum error e;
@@ -109,8 +113,8 @@ static enum error parse_goals(const struct spec *job, const struct names *known,
     return OK;
 }
 
-static enum error parse_constraints(const struct spec *job, const struct names *known,
-                                    struct objectives *out)
+static enum error
+parse_constraints(const struct spec *job, const struct names *known, struct objectives *out)
 {
     static const char *const keys[] = {"metric", "min", "max", NULL};
     const struct value *list = NULL;
@@ -120,7 +124,8 @@ static enum error parse_constraints(const struct spec *job, const struct names *
         struct spec s = spec_at(job, &list->items[i], "constraints[%" PRIu32 "]", i);
         struct constraint *c = &out->constraints[out->n_constraints++];
         *c = (struct constraint){.min = -INFINITY, .max = INFINITY};
-        if ((e = spec_keys(&s, keys, NULL)) || (e = spec_require(&s, "metric", "a metric's name"))
+        if ((e = spec_keys(&s, keys, NULL))
+            || (e = spec_require(&s, "metric", "a metric's name"))
             || (e = spec_str(&s, "metric", NULL, &c->metric))
             || (e = check_metric(&s, "metric", known, c->metric))
             || (e = spec_float(&s, "min", -INFINITY, INFINITY, &c->min))
@@ -134,7 +139,9 @@ static enum error parse_constraints(const struct spec *job, const struct names *
     return e;
 }
 
-enum error objective_parse(const struct spec *job, const char *const *metrics, struct arena *a,
+enum error objective_parse(const struct spec *job,
+                           const char *const *metrics,
+                           struct arena *a,
                            struct objectives *out)
 {
     struct names known = {.n = 0};
@@ -193,8 +200,10 @@ static struct score failed(void)
     return s;
 }
 
-struct score objective_score(const struct objectives *o, struct value *metrics,
-                             const struct value *params, struct arena *a)
+struct score objective_score(const struct objectives *o,
+                             struct value *metrics,
+                             const struct value *params,
+                             struct arena *a)
 {
     static const char *const bad[] = {"error", "failed", NULL};
     static const char *const infeasible[] = {"infeasible", NULL};
@@ -215,7 +224,8 @@ struct score objective_score(const struct objectives *o, struct value *metrics,
             s.losses[i] = o->goals[i].is_maximized ? -value_number(v) : value_number(v);
     }
     for (uint32_t i = 0; i < o->n_constraints; i++)
-        s.violation += beyond(&o->constraints[i], value_find(metrics, o->constraints[i].metric));
+        s.violation +=
+            beyond(&o->constraints[i], value_find(metrics, o->constraints[i].metric));
     if (says(metrics, infeasible))
         s.violation = VIOLATION_MAX;
     else if (!is_whole)

@@ -59,12 +59,16 @@ struct score {
 
 // From the job's `objectives`, `constraints`, `derived`.  `metrics` (NULL-ended)
 // is what the workload measures, NULL: unknown before it runs.
-MUST_CHECK enum error objective_parse(const struct spec *job, const char *const *metrics,
-                                      struct arena *a, struct objectives *out);
+MUST_CHECK enum error objective_parse(const struct spec *job,
+                                      const char *const *metrics,
+                                      struct arena *a,
+                                      struct objectives *out);
 
 // Adds the derived metrics to the map; NULL metrics: the trial failed.
-struct score objective_score(const struct objectives *o, struct value *metrics,
-                             const struct value *params, struct arena *a);
+struct score objective_score(const struct objectives *o,
+                             struct value *metrics,
+                             const struct value *params,
+                             struct arena *a);
 
 // < 0: a is better.  Total for one objective; by the first that differs for more.
 int score_compare(const struct score *a, const struct score *b, uint32_t n);

@@ -144,8 +144,8 @@ struct parzen {
     uint32_t *record; // PRIOR for the prior
     uint32_t *rank;   // by age among the observations
     // Made by prepare
-    double clip;     // width of the narrow kernels
-    double *height;  // weight times inside, for the narrow ones; 0 for the wide
+    double clip;    // width of the narrow kernels
+    double *height; // weight times inside, for the narrow ones; 0 for the wide
     uint32_t n_wide, cap_wide;
     struct kernel *wide; // wider than the clip, and the prior; low = 0, high = inside
 };
@@ -198,7 +198,8 @@ static uint32_t place_of(const struct parzen *p, double x)
     return low;
 }
 
-#define SHIFT(array, to, from, n) memmove((array) + (to), (array) + (from), (n) * sizeof *(array))
+#define SHIFT(array, to, from, n)                                                              \
+    memmove((array) + (to), (array) + (from), (n) * sizeof *(array))
 
 static void shift(struct parzen *p, uint32_t to, uint32_t from)
 {
@@ -283,8 +284,8 @@ void parzen_prepare(struct parzen *p, const double *pending, uint32_t n_pending)
     p->clip = clip_of(p->n);
     p->n_wide = 0;
     for (uint32_t i = 0; i < p->n; i++) {
-        double weight = p->rank[i] >= flat || p->record[i] == PRIOR ? 1
-                                                                    : first + slope * p->rank[i];
+        double weight =
+            p->rank[i] >= flat || p->record[i] == PRIOR ? 1 : first + slope * p->rank[i];
         bool is_wide = p->sigma[i] > p->clip;
         p->height[i] = is_wide ? 0 : weight * p->inside[i];
         if (is_wide)

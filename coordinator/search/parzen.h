@@ -35,7 +35,7 @@ struct kernel {
 // for n + 1) and fills in the rest.  Returns n + 1.
 uint32_t parzen_build(struct kernel *k, uint32_t n);
 double parzen_sample(const struct kernel *k, uint32_t n, struct rng *r);
-double parzen_density(const struct kernel *k, uint32_t n, double x);         // times a constant
+double parzen_density(const struct kernel *k, uint32_t n, double x);        // times a constant
 double parzen_mass(const struct kernel *k, uint32_t n, double a, double b); // of an interval
 
 // Age weights: observation `rank` (0: oldest) of n.

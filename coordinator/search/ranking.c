@@ -18,7 +18,7 @@ struct list {
 
 struct ranking {
     const struct history *history;
-    uint32_t m; // objectives
+    uint32_t m;        // objectives
     struct list order; // one objective
     uint32_t n_fronts, cap_fronts;
     struct list *fronts; // several
@@ -155,8 +155,8 @@ static double *losses_of(const struct ranking *r, const uint32_t *records, uint3
 }
 
 // k of a front that is larger.
-static void choose_from(const struct ranking *r, const struct list *front, uint32_t k,
-                        uint32_t *records)
+static void
+choose_from(const struct ranking *r, const struct list *front, uint32_t k, uint32_t *records)
 {
     double reference[OBJECTIVES_MAX];
 

@@ -87,8 +87,8 @@ static void *create(const struct history *h, const double *knobs)
     s->scramble = rng_u64(&r);
     if (h->space->n_axes > DIMENSIONS)
         (void)snprintf(s->remark, sizeof s->remark,
-                       "sobol has %d dimensions, the space %u: the others are random", DIMENSIONS,
-                       h->space->n_axes);
+                       "sobol has %d dimensions, the space %u: the others are random",
+                       DIMENSIONS, h->space->n_axes);
     return s;
 }
 
@@ -112,8 +112,9 @@ static const struct knob knobs_table[] = {{0}};
 const struct algorithm sobol_algorithm = {
     .name = "sobol",
     .version = "sobol-1",
-    .help = "A scrambled Sobol sequence: more even than chance. Branches that exclude each other "
-            "share dimensions.",
+    .help =
+        "A scrambled Sobol sequence: more even than chance. Branches that exclude each other "
+        "share dimensions.",
     .source = "Joe and Kuo, SIAM J. Sci. Comput. 30 (2008); Owen's scrambling by hashing",
     .knobs = knobs_table,
     .create = create,

@@ -36,11 +36,11 @@
 #include "coordinator/spec.h"
 
 enum {
-    SPACE_SLOTS_MAX = 65536,   // decisions that can ever appear
-    SPACE_VALUES_MAX = 4096,   // of one choice or permutation
-    SPACE_SUBSET_MAX = 1000,   // binomials up to it fit a double
+    SPACE_SLOTS_MAX = 65536, // decisions that can ever appear
+    SPACE_VALUES_MAX = 4096, // of one choice or permutation
+    SPACE_SUBSET_MAX = 1000, // binomials up to it fit a double
     SPACE_NESTING_MAX = 16,
-    SPACE_PRUNED_MAX = 256,    // a decision with more options is not pruned, only rejected
+    SPACE_PRUNED_MAX = 256, // a decision with more options is not pruned, only rejected
 };
 
 enum dimension_type {
@@ -93,13 +93,14 @@ struct slot {
     bool is_log;
     bool is_watched; // a `where` may hang on it
     double low, high, step;
-    double t_low, t_high; // the ends of its scale: log of it when is_log; a grid reaches half a step further
-    uint64_t n;           // options of a grid or choice
-    uint32_t index;       // place within a permutation or subset
-    uint32_t axis;        // dense number shared by slots that exclude each other
-    uint32_t context;     // slots with one context are always decided together
-    uint32_t end;         // first slot behind it and everything beneath
-    uint32_t stride;      // of a length: slots per element
+    // the ends of its scale: log of it when is_log; a grid reaches half a step further
+    double t_low, t_high;
+    uint64_t n;                  // options of a grid or choice
+    uint32_t index;              // place within a permutation or subset
+    uint32_t axis;               // dense number shared by slots that exclude each other
+    uint32_t context;            // slots with one context are always decided together
+    uint32_t end;                // first slot behind it and everything beneath
+    uint32_t stride;             // of a length: slots per element
     const uint32_t *nest_starts; // of a choice with nests: n + 1 slots; else NULL
 };
 
@@ -132,8 +133,8 @@ struct space {
     uint32_t n_genes_max;
     uint32_t n_axes;
     uint32_t n_contexts;
-    double n_points;   // infinity when continuous; without `where`, else an upper bound
-    bool is_exact;     // n_points is exact
+    double n_points; // infinity when continuous; without `where`, else an upper bound
+    bool is_exact;   // n_points is exact
     uint32_t n_keys;
     const struct space_key *keys;
     uint32_t n_wheres;
@@ -141,22 +142,22 @@ struct space {
 };
 
 // The space from the job's `space` and `where` (either may be NULL).
-MUST_CHECK enum error space_parse(const struct spec *job, struct arena *a,
-                                  const struct space **out);
+MUST_CHECK enum error
+space_parse(const struct spec *job, struct arena *a, const struct space **out);
 
 // --- walking ------------------------------------------------------------------
 struct decision {
     const struct slot *slot;
-    uint32_t index;          // the slot's number
-    uint64_t n_allowed;      // options that are left; SLOT_FLOAT: 1
-    const uint8_t *allowed;  // [slot->n]; NULL: all
-    double p_in;             // ROLE_SUBSET: share of the subsets left that take this value
+    uint32_t index;         // the slot's number
+    uint64_t n_allowed;     // options that are left; SLOT_FLOAT: 1
+    const uint8_t *allowed; // [slot->n]; NULL: all
+    double p_in;            // ROLE_SUBSET: share of the subsets left that take this value
 };
 
 struct walk;
 
 struct walk *walk_create(const struct space *s);
-void walk_destroy(struct walk *w); // NULL is fine
+void walk_destroy(struct walk *w);                  // NULL is fine
 void walk_start(struct walk *w, struct point *out); // empties the point, borrows it
 // Start with the genes a point holds already; false when they are no path.
 bool walk_resume(struct walk *w, struct point *out);
@@ -171,11 +172,13 @@ bool walk_run(struct walk *w, struct point *out, walk_choose_fn choose, void *ct
 
 // --- decisions ----------------------------------------------------------------
 bool decision_allows(const struct decision *d, struct gene g);
-struct gene decision_random(const struct decision *d, struct rng *r); // by the space's own measure
+// by the space's own measure
+struct gene decision_random(const struct decision *d, struct rng *r);
 struct gene decision_at(const struct decision *d, double u); // the same measure, u in [0, 1)
 // The option nearest to `want` (which may have been lost to a mask).
 struct gene decision_nearest(const struct decision *d, struct gene want, struct rng *r);
-struct gene decision_option(const struct decision *d, uint64_t i); // the i-th option that is left
+// the i-th option that is left
+struct gene decision_option(const struct decision *d, uint64_t i);
 // A slot's scale as [0, 1]: where a gene lies, and the gene at a place.
 double slot_unit(const struct slot *s, struct gene g);
 struct gene slot_gene(const struct slot *s, uint32_t index, double u);
@@ -184,12 +187,14 @@ struct gene slot_gene(const struct slot *s, uint32_t index, double u);
 struct value space_decode(const struct space *s, const struct point *p, struct arena *a);
 // `at` is the file, for the message; ERR_PARSE: a parameter is missing, too
 // much, or out of the space.
-MUST_CHECK enum error space_encode(const struct space *s, const struct spec *params,
-                                   struct walk *w, struct point *out);
+MUST_CHECK enum error space_encode(const struct space *s,
+                                   const struct spec *params,
+                                   struct walk *w,
+                                   struct point *out);
 uint64_t point_key(const struct point *p); // equal points, equal keys
 bool point_equal(const struct point *a, const struct point *b);
 const struct gene *point_find(const struct point *p, uint32_t slot); // NULL: not decided
-void point_copy(struct point *out, const struct point *p); // into the genes of *out
+void point_copy(struct point *out, const struct point *p);           // into the genes of *out
 // The next point in the order of the slots, of a finite space; from an empty
 // point the first.  False at the end, or after `budget` steps.
 bool space_successor(struct walk *w, struct point *p, uint64_t *budget);

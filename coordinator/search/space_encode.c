@@ -19,8 +19,11 @@ struct encoder {
     bool *used; // keys of the map
 };
 
-static enum error encode(struct encoder *c, const struct dimension *d, uint32_t base,
-                         const struct value *v, const char *path);
+static enum error encode(struct encoder *c,
+                         const struct dimension *d,
+                         uint32_t base,
+                         const struct value *v,
+                         const char *path);
 
 static void put(struct encoder *c, struct gene g)
 {
@@ -40,16 +43,17 @@ static const struct value *take_key(struct encoder *c, const char *key)
     return NULL;
 }
 
-static enum error encode_nest(struct encoder *c, const struct nest *n, uint32_t base,
-                              const char *prefix)
+static enum error
+encode_nest(struct encoder *c, const struct nest *n, uint32_t base, const char *prefix)
 {
     for (uint32_t i = 0; i < n->n; i++) {
         const struct dimension *d = &n->dimensions[i];
         const char *key = arena_printf(c->arena, "%s%s", prefix, d->name);
         const struct value *v = take_key(c, key);
         if (!v)
-            return spec_fail(c->params, NULL, "parameter '%s' is missing in %s, expected a value",
-                             key, c->params->path);
+            return spec_fail(c->params, NULL,
+                             "parameter '%s' is missing in %s, expected a value", key,
+                             c->params->path);
         enum error e = encode(c, d, base, v, key);
         if (e)
             return e;
@@ -58,15 +62,18 @@ static enum error encode_nest(struct encoder *c, const struct nest *n, uint32_t 
     return OK;
 }
 
-static enum error misfit(struct encoder *c, const struct value *v, const char *path,
-                         const char *expected)
+static enum error
+misfit(struct encoder *c, const struct value *v, const char *path, const char *expected)
 {
     return spec_fail(c->params, v->line ? v : NULL, "%s.%s is %s, expected %s", c->params->path,
                      path, value_describe(v, c->arena), expected);
 }
 
-static enum error encode_number(struct encoder *c, const struct dimension *d, uint32_t base,
-                                const struct value *v, const char *path)
+static enum error encode_number(struct encoder *c,
+                                const struct dimension *d,
+                                uint32_t base,
+                                const struct value *v,
+                                const char *path)
 {
     struct gene g = {.slot = base};
     char range[120];
@@ -80,8 +87,8 @@ static enum error encode_number(struct encoder *c, const struct dimension *d, ui
         double k = floor((g.x - d->low) / d->step + 0.5);
         double off = fabs(d->low + k * d->step - g.x);
         if (off > 1e-9 * d->step || k >= d->n_steps) {
-            (void)snprintf(range, sizeof range, "%.17g plus a multiple of the step %.17g", d->low,
-                           d->step);
+            (void)snprintf(range, sizeof range, "%.17g plus a multiple of the step %.17g",
+                           d->low, d->step);
             return misfit(c, v, path, range);
         }
         g.k = (uint64_t)k;
@@ -109,8 +116,11 @@ static uint32_t find_value(const struct dimension *d, const struct value *v)
     return k;
 }
 
-static enum error encode_choice(struct encoder *c, const struct dimension *d, uint32_t base,
-                                const struct value *v, const char *path)
+static enum error encode_choice(struct encoder *c,
+                                const struct dimension *d,
+                                uint32_t base,
+                                const struct value *v,
+                                const char *path)
 {
     uint32_t k = find_value(d, v);
     if (k == d->n_values)
@@ -153,7 +163,8 @@ struct splitter {
 
 // Bytes that value k takes at `at` as the i-th element, separator included; 0
 // with *fits false when it does not stand there.
-static size_t match(const struct splitter *s, uint32_t i, uint32_t k, const char *at, bool *fits)
+static size_t
+match(const struct splitter *s, uint32_t i, uint32_t k, const char *at, bool *fits)
 {
     size_t lead = i ? strlen(s->separator) : 0, n = strlen(s->texts[k]);
     *fits = (size_t)(s->end - at) >= lead + n && memcmp(at, s->separator, lead) == 0
@@ -191,8 +202,8 @@ static bool split(const struct splitter *s, const char *at, uint32_t *choice, ui
 }
 
 // The list that a joined string stands for; NULL: none.
-static const struct value *unjoin(struct encoder *c, const struct dimension *d,
-                                  const struct value *v)
+static const struct value *
+unjoin(struct encoder *c, const struct dimension *d, const struct value *v)
 {
     const struct dimension *of = d->of;
     struct value *list = arena_alloc(c->arena, sizeof *list);
@@ -221,8 +232,11 @@ static const struct value *unjoin(struct encoder *c, const struct dimension *d,
     return list;
 }
 
-static enum error encode_sequence(struct encoder *c, const struct dimension *d, uint32_t base,
-                                  const struct value *v, const char *path)
+static enum error encode_sequence(struct encoder *c,
+                                  const struct dimension *d,
+                                  uint32_t base,
+                                  const struct value *v,
+                                  const char *path)
 {
     const struct value *list = v;
     char want[100];
@@ -244,16 +258,20 @@ static enum error encode_sequence(struct encoder *c, const struct dimension *d, 
     return OK;
 }
 
-static enum error encode_places(struct encoder *c, const struct dimension *d, uint32_t base,
-                                const struct value *v, const char *path)
+static enum error encode_places(struct encoder *c,
+                                const struct dimension *d,
+                                uint32_t base,
+                                const struct value *v,
+                                const char *path)
 {
     bool is_subset = d->type == DIMENSION_SUBSET;
-    const char *want = is_subset ? "a list of distinct values of the subset, of a permitted size"
-                                 : "a list of all values, each once";
+    const char *want = is_subset
+                           ? "a list of distinct values of the subset, of a permitted size"
+                           : "a list of all values, each once";
     uint32_t n = c->out->n;
 
-    if (v->type != VALUE_LIST || v->n > d->n_values || (is_subset ? v->n < d->min || v->n > d->max
-                                                                  : v->n != d->n_values))
+    if (v->type != VALUE_LIST || v->n > d->n_values
+        || (is_subset ? v->n < d->min || v->n > d->max : v->n != d->n_values))
         return misfit(c, v, path, want);
     bool *seen = arena_alloc(c->arena, d->n_values);
     for (uint32_t i = 0; is_subset && i < d->n_values; i++)
@@ -271,8 +289,11 @@ static enum error encode_places(struct encoder *c, const struct dimension *d, ui
     return OK;
 }
 
-static enum error encode(struct encoder *c, const struct dimension *d, uint32_t base,
-                         const struct value *v, const char *path)
+static enum error encode(struct encoder *c,
+                         const struct dimension *d,
+                         uint32_t base,
+                         const struct value *v,
+                         const char *path)
 {
     switch (d->type) {
     case DIMENSION_FLOAT:
@@ -297,18 +318,22 @@ static enum error check_rest(struct encoder *c, struct walk *w)
     for (uint32_t i = 0; i < map->n; i++) {
         struct value at = {.line = map->pairs[i].line, .column = map->pairs[i].column};
         if (!c->used[i])
-            return spec_fail(c->params, &at,
-                             "'%.60s' is no parameter of this point, expected only those in play",
-                             map->pairs[i].key);
+            return spec_fail(
+                c->params, &at,
+                "'%.60s' is no parameter of this point, expected only those in play",
+                map->pairs[i].key);
     }
     if (!walk_resume(w, c->out) || walk_next(w, &d) || !walk_is_valid(w))
-        return spec_fail(c->params, NULL, "%s does not satisfy 'where', expected a point of the "
-                                          "space",
+        return spec_fail(c->params, NULL,
+                         "%s does not satisfy 'where', expected a point of the "
+                         "space",
                          c->params->path);
     return OK;
 }
 
-enum error space_encode(const struct space *s, const struct spec *params, struct walk *w,
+enum error space_encode(const struct space *s,
+                        const struct spec *params,
+                        struct walk *w,
                         struct point *out)
 {
     if (params->map->type != VALUE_MAP)

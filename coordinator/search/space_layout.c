@@ -20,11 +20,14 @@ struct layout {
     bool in_sequence; // parameters in there cannot be named by `where`
 };
 
-static void lay_dimension(struct layout *l, const struct dimension *d, const char *path,
-                          const char *prefix, uint32_t context);
+static void lay_dimension(struct layout *l,
+                          const struct dimension *d,
+                          const char *path,
+                          const char *prefix,
+                          uint32_t context);
 
-static struct slot *slot_add(struct layout *l, const struct dimension *d, const char *name,
-                             uint32_t context)
+static struct slot *
+slot_add(struct layout *l, const struct dimension *d, const char *name, uint32_t context)
 {
     struct slot *s = &l->space->slots[l->at++];
     *s = (struct slot){.name = name, .dimension = d, .context = context, .end = l->at};
@@ -44,8 +47,8 @@ static void set_scale(struct slot *s)
     s->t_high = math_log(s->t_high);
 }
 
-static void lay_number(struct layout *l, const struct dimension *d, const char *path,
-                       uint32_t context)
+static void
+lay_number(struct layout *l, const struct dimension *d, const char *path, uint32_t context)
 {
     struct slot *s = slot_add(l, d, path, context);
     s->kind = d->step > 0 ? SLOT_GRID : SLOT_FLOAT;
@@ -57,7 +60,8 @@ static void lay_number(struct layout *l, const struct dimension *d, const char *
     set_scale(s);
 }
 
-static void lay_nest(struct layout *l, const struct nest *n, const char *prefix, uint32_t context)
+static void
+lay_nest(struct layout *l, const struct nest *n, const char *prefix, uint32_t context)
 {
     for (uint32_t i = 0; i < n->n; i++) {
         const struct dimension *d = &n->dimensions[i];
@@ -72,8 +76,11 @@ static void lay_nest(struct layout *l, const struct nest *n, const char *prefix,
     }
 }
 
-static void lay_choice(struct layout *l, const struct dimension *d, const char *path,
-                       const char *prefix, uint32_t context)
+static void lay_choice(struct layout *l,
+                       const struct dimension *d,
+                       const char *path,
+                       const char *prefix,
+                       uint32_t context)
 {
     struct slot *s = slot_add(l, d, path, context);
     s->kind = SLOT_CHOICE;
@@ -94,8 +101,8 @@ static void lay_choice(struct layout *l, const struct dimension *d, const char *
     s->end = l->at;
 }
 
-static void lay_sequence(struct layout *l, const struct dimension *d, const char *path,
-                         uint32_t context)
+static void
+lay_sequence(struct layout *l, const struct dimension *d, const char *path, uint32_t context)
 {
     struct slot *length = NULL;
     bool was_inside = l->in_sequence;
@@ -115,16 +122,15 @@ static void lay_sequence(struct layout *l, const struct dimension *d, const char
     for (uint32_t i = 0; i < d->max; i++) {
         const char *element = arena_printf(l->arena, "%s[%u]", path, i);
         const char *prefix = arena_printf(l->arena, "%s.", element);
-        lay_dimension(l, d->of, element, prefix,
-                      i < d->min ? context : l->space->n_contexts++);
+        lay_dimension(l, d->of, element, prefix, i < d->min ? context : l->space->n_contexts++);
     }
     l->in_sequence = was_inside;
     if (length)
         length->end = l->at;
 }
 
-static void lay_places(struct layout *l, const struct dimension *d, const char *path,
-                       uint32_t context)
+static void
+lay_places(struct layout *l, const struct dimension *d, const char *path, uint32_t context)
 {
     bool is_subset = d->type == DIMENSION_SUBSET;
     for (uint32_t i = 0; i < d->n_values; i++) {
@@ -136,8 +142,11 @@ static void lay_places(struct layout *l, const struct dimension *d, const char *
     }
 }
 
-static void lay_dimension(struct layout *l, const struct dimension *d, const char *path,
-                          const char *prefix, uint32_t context)
+static void lay_dimension(struct layout *l,
+                          const struct dimension *d,
+                          const char *path,
+                          const char *prefix,
+                          uint32_t context)
 {
     switch (d->type) {
     case DIMENSION_FLOAT:

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/number.h"
 #include "common/options.h"
 #include "coordinator/search/space.h"
 #include "coordinator/search/space_parts.h"
@@ -15,7 +16,7 @@
 
 enum { LENGTH_MAX = 10000 };
 
-static const char *const type_names[] = {"float",    "int",         "choice", "sequence",
+static const char *const type_names[] = {"float",       "int",    "choice", "sequence",
                                          "permutation", "subset", NULL};
 
 struct reader {
@@ -23,10 +24,10 @@ struct reader {
     uint64_t n_slots; // so far, to stop before memory does
 };
 
-static enum error parse_nest(struct reader *r, const struct spec *s, uint32_t depth,
-                             struct nest *out);
-static enum error parse_dimension(struct reader *r, const struct spec *s, uint32_t depth,
-                                  struct dimension *out);
+static enum error
+parse_nest(struct reader *r, const struct spec *s, uint32_t depth, struct nest *out);
+static enum error
+parse_dimension(struct reader *r, const struct spec *s, uint32_t depth, struct dimension *out);
 
 // The numbers' bounds: low < high, or equal for an int; log needs low > 0.
 static enum error check_bounds(const struct spec *s, const struct dimension *d)
@@ -96,8 +97,8 @@ static bool is_scalar(const struct value *v)
            || (value_is_number(v) && isfinite(value_number(v)));
 }
 
-static enum error parse_values(struct reader *r, const struct spec *s, uint32_t max,
-                               struct dimension *d)
+static enum error
+parse_values(struct reader *r, const struct spec *s, uint32_t max, struct dimension *d)
 {
     const struct value *list = NULL;
     enum error e = spec_require(s, "values", "a list of values");
@@ -111,8 +112,9 @@ static enum error parse_values(struct reader *r, const struct spec *s, uint32_t 
                              s->path, i, value_type_name(v->type));
         for (uint32_t j = 0; j < i; j++)
             if (value_equal(v, &list->items[j]))
-                return spec_fail(s, v, "%s.values[%u] stands there twice, expected distinct "
-                                       "values",
+                return spec_fail(s, v,
+                                 "%s.values[%u] stands there twice, expected distinct "
+                                 "values",
                                  s->path, i);
     }
     d->n_values = list->n;
@@ -121,9 +123,24 @@ static enum error parse_values(struct reader *r, const struct spec *s, uint32_t 
     return OK;
 }
 
+// A key like 3 is the number, as it would be in a list.
+static struct value key_value(struct arena *a, const char *key)
+{
+    char text[32];
+    int64_t i;
+
+    if (!number_parse_i64(key, strlen(key), &i))
+        return value_str(a, key);
+    (void)snprintf(text, sizeof text, "%" PRId64, i);
+    return strcmp(text, key) == 0 ? value_int(i) : value_str(a, key);
+}
+
 // values as a map: each value names the space it brings along.
-static enum error parse_nests(struct reader *r, const struct spec *s, const struct value *map,
-                              uint32_t depth, struct dimension *d)
+static enum error parse_nests(struct reader *r,
+                              const struct spec *s,
+                              const struct value *map,
+                              uint32_t depth,
+                              struct dimension *d)
 {
     if (map->n == 0 || map->n > SPACE_VALUES_MAX)
         return spec_fail(s, map, "%s.values has %u entries, expected 1 to %d", s->path, map->n,
@@ -134,7 +151,7 @@ static enum error parse_nests(struct reader *r, const struct spec *s, const stru
     d->n_values = map->n;
     for (uint32_t i = 0; i < map->n; i++) {
         const struct value_pair *p = &map->pairs[i];
-        values[i] = value_str(r->arena, p->key);
+        values[i] = key_value(r->arena, p->key);
         if (p->value.type == VALUE_NULL)
             continue;
         struct spec inner = spec_at(s, &p->value, "values.%s", p->key);
@@ -146,8 +163,8 @@ static enum error parse_nests(struct reader *r, const struct spec *s, const stru
     return OK;
 }
 
-static enum error parse_choice(struct reader *r, const struct spec *s, uint32_t depth,
-                               struct dimension *d)
+static enum error
+parse_choice(struct reader *r, const struct spec *s, uint32_t depth, struct dimension *d)
 {
     static const char *const keys[] = {"type", "values", NULL};
     enum error e = spec_keys(s, keys, NULL);
@@ -191,8 +208,8 @@ static enum error parse_length(const struct spec *s, struct dimension *d)
                          "%s has length and min or max, expected length alone or min and max",
                          s->path);
     if (length < 0 && !spec_find(s, "max"))
-        return spec_fail(s, NULL, "key 'length' is missing in %s, expected length, or min and max",
-                         s->path);
+        return spec_fail(
+            s, NULL, "key 'length' is missing in %s, expected length, or min and max", s->path);
     if (length < 0 && (e = spec_int(s, "max", min > 1 ? min : 1, LENGTH_MAX, &max)))
         return e;
     d->min = (uint32_t)(length >= 0 ? length : min);
@@ -200,8 +217,8 @@ static enum error parse_length(const struct spec *s, struct dimension *d)
     return OK;
 }
 
-static enum error parse_sequence(struct reader *r, const struct spec *s, uint32_t depth,
-                                 struct dimension *d)
+static enum error
+parse_sequence(struct reader *r, const struct spec *s, uint32_t depth, struct dimension *d)
 {
     static const char *const keys[] = {"type", "length", "min", "max", "of", "join", NULL};
     enum error e;
@@ -255,8 +272,8 @@ static enum error parse_subset(struct reader *r, const struct spec *s, struct di
     return OK;
 }
 
-static enum error parse_type(struct reader *r, const struct spec *s, uint32_t depth,
-                             struct dimension *d)
+static enum error
+parse_type(struct reader *r, const struct spec *s, uint32_t depth, struct dimension *d)
 {
     switch (d->type) {
     case DIMENSION_FLOAT:
@@ -275,8 +292,8 @@ static enum error parse_type(struct reader *r, const struct spec *s, uint32_t de
     return FAULT_US;
 }
 
-static enum error parse_dimension(struct reader *r, const struct spec *s, uint32_t depth,
-                                  struct dimension *out)
+static enum error
+parse_dimension(struct reader *r, const struct spec *s, uint32_t depth, struct dimension *out)
 {
     const char *type = NULL;
     enum error e;
@@ -285,7 +302,8 @@ static enum error parse_dimension(struct reader *r, const struct spec *s, uint32
         return spec_fail(s, NULL, "the space is nested too deeply, expected at most %d levels",
                          SPACE_NESTING_MAX);
     if (s->map->type != VALUE_MAP)
-        return spec_fail(s, NULL, "%s is %s, expected a map like {type: float, low: 0, high: 1}",
+        return spec_fail(s, NULL,
+                         "%s is %s, expected a map like {type: float, low: 0, high: 1}",
                          s->path, value_type_name(s->map->type));
     if ((e = spec_require(s, "type", "float, int, choice, sequence, permutation or subset"))
         || (e = spec_str(s, "type", type_names, &type)))
@@ -315,8 +333,8 @@ static bool is_name(const char *s)
     return true;
 }
 
-static enum error parse_nest(struct reader *r, const struct spec *s, uint32_t depth,
-                             struct nest *out)
+static enum error
+parse_nest(struct reader *r, const struct spec *s, uint32_t depth, struct nest *out)
 {
     if (s->map->type != VALUE_MAP)
         return spec_fail(s, NULL, "%s is %s, expected a map of parameters", s->path,
@@ -327,8 +345,9 @@ static enum error parse_nest(struct reader *r, const struct spec *s, uint32_t de
         const struct value_pair *p = &s->map->pairs[i];
         struct value at = {.line = p->line, .column = p->column};
         if (!is_name(p->key))
-            return spec_fail(s, &at, "'%.60s' is no name for a parameter, expected letters, "
-                                     "digits, '_', '-' and '.', a letter first",
+            return spec_fail(s, &at,
+                             "'%.60s' is no name for a parameter, expected letters, "
+                             "digits, '_', '-' and '.', a letter first",
                              p->key);
         struct spec inner = spec_at(s, &p->value, "%s", p->key);
         struct dimension *d = &out->dimensions[i];
@@ -395,8 +414,8 @@ static const char *find_clash(struct arena *a, const struct nest *nest, struct n
 }
 
 // --- where --------------------------------------------------------------------
-static enum error parse_wheres(struct reader *r, const struct spec *job, struct space *s,
-                               const struct names *all)
+static enum error
+parse_wheres(struct reader *r, const struct spec *job, struct space *s, const struct names *all)
 {
     const struct value *list = NULL;
     enum error e = spec_list(job, "where", 0, 256, &list);
@@ -418,7 +437,8 @@ static enum error parse_wheres(struct reader *r, const struct spec *job, struct 
         const char **known = arena_alloc(r->arena, (all->n + 1) * sizeof *known);
         memcpy(known, all->items, all->n * sizeof *known);
         const char *near = options_nearest(stranger, known);
-        return spec_fail(job, v, "where[%u] speaks of '%s', which is no parameter of the space%s%s%s",
+        return spec_fail(job, v,
+                         "where[%u] speaks of '%s', which is no parameter of the space%s%s%s",
                          i, stranger, near ? ", did you mean '" : "", near ? near : "",
                          near ? "'?" : ", expected names of the space");
     }
@@ -444,17 +464,19 @@ enum error space_parse(const struct spec *job, struct arena *a, const struct spa
                          s->root.n_slots, SPACE_SLOTS_MAX);
     const char *clash = find_clash(a, &s->root, &all);
     if (clash)
-        return spec_fail(&inner, NULL, "two parameters that can be in play together are called "
-                                       "'%s', expected different names",
+        return spec_fail(&inner, NULL,
+                         "two parameters that can be in play together are called "
+                         "'%s', expected different names",
                          clash);
     if ((e = parse_wheres(&r, job, s, &all)))
         return e;
     space_layout(s, a);
     if (s->n_wheres && !space_probe(s))
-        return spec_fail(job, spec_find(job, "where"),
-                         "no point of the space satisfies 'where' in %d tries, expected a space "
-                         "that is not empty",
-                         SPACE_PROBES);
+        return spec_fail(
+            job, spec_find(job, "where"),
+            "no point of the space satisfies 'where' in %d tries, expected a space "
+            "that is not empty",
+            SPACE_PROBES);
     *out = s;
     return OK;
 }

@@ -20,8 +20,11 @@ double space_count(const struct nest *n); // without `where`
 
 // The value of a dimension whose genes start at *genes, which moves behind
 // them.  The parameters of nests go into `map` with `prefix` before their name.
-struct value space_decode_value(const struct dimension *d, const struct gene **genes,
-                                struct value *map, const char *prefix, struct arena *a);
+struct value space_decode_value(const struct dimension *d,
+                                const struct gene **genes,
+                                struct value *map,
+                                const char *prefix,
+                                struct arena *a);
 
 // Ways to choose between min and max of n.
 double space_subsets(uint32_t n, int64_t min, int64_t max);

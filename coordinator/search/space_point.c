@@ -77,8 +77,8 @@ static struct value joined(const struct value *list, const char *separator, stru
     return v;
 }
 
-static struct value decode_sequence(struct decoder *r, const struct dimension *d,
-                                    const char *prefix)
+static struct value
+decode_sequence(struct decoder *r, const struct dimension *d, const char *prefix)
 {
     struct value list = value_list();
     uint32_t n = d->min;
@@ -89,8 +89,8 @@ static struct value decode_sequence(struct decoder *r, const struct dimension *d
         // Only a nest beneath an element needs the element's name.
         const char *inner = "";
         if (d->of->nests || d->of->type == DIMENSION_SEQUENCE)
-            inner = arena_printf(r->arena, "%s%s[%" PRIu32 "].", prefix,
-                                 d->name ? d->name : "", i);
+            inner =
+                arena_printf(r->arena, "%s%s[%" PRIu32 "].", prefix, d->name ? d->name : "", i);
         value_push(r->arena, &list, decode(r, d->of, inner));
     }
     return d->join ? joined(&list, d->join, r->arena) : list;
@@ -131,8 +131,11 @@ static struct value decode(struct decoder *r, const struct dimension *d, const c
     return value_null();
 }
 
-struct value space_decode_value(const struct dimension *d, const struct gene **genes,
-                                struct value *map, const char *prefix, struct arena *a)
+struct value space_decode_value(const struct dimension *d,
+                                const struct gene **genes,
+                                struct value *map,
+                                const char *prefix,
+                                struct arena *a)
 {
     struct decoder r = {.genes = genes, .map = map, .arena = a};
     return decode(&r, d, prefix);

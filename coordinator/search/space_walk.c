@@ -116,7 +116,9 @@ static void mask_subset(struct walk *w, struct decision *d)
 
 // --- where --------------------------------------------------------------------
 // The elements decided so far of a list that is not whole, nulls for the others.
-static bool part_of(const struct walk *w, const struct space_key *key, const struct gene *g,
+static bool part_of(const struct walk *w,
+                    const struct space_key *key,
+                    const struct gene *g,
                     struct value *out)
 {
     const struct dimension *d = key->dimension;

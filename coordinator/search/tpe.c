@@ -205,8 +205,11 @@ static uint32_t pending_places(struct tpe *t, const struct decision *d)
 }
 
 // How much likelier the gene is among the good.
-static double ratio(const struct kernel *good, uint32_t n, const struct parzen *rest,
-                    const struct slot *s, struct gene g)
+static double ratio(const struct kernel *good,
+                    uint32_t n,
+                    const struct parzen *rest,
+                    const struct slot *s,
+                    struct gene g)
 {
     double a, b;
 
@@ -255,8 +258,8 @@ static struct gene choose_number(struct tpe_ask *q, const struct decision *d)
 // --- choices ----------------------------------------------------------------------
 // Add to share[] the mixture's component that saw `value`: its own option and a
 // part of the prior for every option.  base: what all options get.
-static void add_component(double *share, double *base, double weight, uint64_t value,
-                          double prior, uint64_t n)
+static void add_component(
+    double *share, double *base, double weight, uint64_t value, double prior, uint64_t n)
 {
     double norm = weight / (1 + prior * (double)n);
     share[value] += norm;
@@ -369,8 +372,9 @@ static bool ask(void *state, const struct ask *q, struct point *out)
 const struct algorithm tpe_algorithm = {
     .name = "tpe",
     .version = "tpe-1",
-    .help = "Tree-structured Parzen estimators: draws from the density of the good trials what is "
-            "rare among the others. Conditional, mixed and several objectives.",
+    .help =
+        "Tree-structured Parzen estimators: draws from the density of the good trials what is "
+        "rare among the others. Conditional, mixed and several objectives.",
     .source = "Bergstra et al., NIPS 2011; Falkner et al., ICML 2018; Ozaki et al., GECCO 2020",
     .knobs = knobs_table,
     .create = create,

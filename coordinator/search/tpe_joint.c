@@ -14,8 +14,8 @@ struct mixture {
     const struct sheet *sheet;
     const double *rows; // [n][n_slots]
     uint32_t n;
-    double sigma; // of every number in every component but the prior
-    double prior; // of every choice
+    double sigma;    // of every number in every component but the prior
+    double prior;    // of every choice
     double *heights; // [n]: weight / what lies within the range
     double weight;   // sum of the weights, with the prior's
 };
@@ -125,8 +125,12 @@ static double within(double mu, double sigma)
 }
 
 // weights NULL: by age.
-static void mixture_init(struct mixture *m, const struct tpe *t, const struct sheet *s,
-                         const double *rows, const double *weights, uint32_t n)
+static void mixture_init(struct mixture *m,
+                         const struct tpe *t,
+                         const struct sheet *s,
+                         const double *rows,
+                         const double *weights,
+                         uint32_t n)
 {
     double d = s->n_slots, kernels = 2.0 + n;
     double clip = 1 / (kernels < 100 ? kernels : 100);
@@ -153,8 +157,8 @@ static void mixture_init(struct mixture *m, const struct tpe *t, const struct sh
     }
 }
 
-static double factor(const struct mixture *m, const struct slot *s, double x, double mu,
-                     double sigma)
+static double
+factor(const struct mixture *m, const struct slot *s, double x, double mu, double sigma)
 {
     if (s->kind == SLOT_CHOICE)
         return (x == mu) + m->prior;
@@ -218,8 +222,11 @@ static double draw_option(const struct mixture *m, uint64_t n, double own, struc
     return (double)rng_below(r, n);
 }
 
-static void draw(const struct mixture *m, const struct tpe *t, const double *weights,
-                 struct rng *r, double *x)
+static void draw(const struct mixture *m,
+                 const struct tpe *t,
+                 const double *weights,
+                 struct rng *r,
+                 double *x)
 {
     const struct sheet *s = m->sheet;
     double u = rng_f64(r) * m->weight;

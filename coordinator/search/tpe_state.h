@@ -42,15 +42,15 @@ struct tpe {
     uint32_t n_good;
     uint32_t good[PARZEN_GOOD_MAX];
     double weights[PARZEN_GOOD_MAX];
-    struct parzen **rest;  // [n_slots], of numbers; made when first needed
-    struct tally *tallies; // [n_slots], of choices
-    struct sheet *sheets;  // [n_contexts], joint only
+    struct parzen **rest;            // [n_slots], of numbers; made when first needed
+    struct tally *tallies;           // [n_slots], of choices
+    struct sheet *sheets;            // [n_contexts], joint only
     double *share_good, *share_rest; // [widest choice]: scratch
     double *pending;                 // [as many as are pending]: scratch
     uint32_t cap_pending;
     // the joint draw of the ask at hand
-    struct gene *drawn;     // [n_slots]
-    uint32_t *drawn_for;    // [n_slots] serial of the ask that drew it
+    struct gene *drawn;  // [n_slots]
+    uint32_t *drawn_for; // [n_slots] serial of the ask that drew it
     uint32_t serial;
 };
 

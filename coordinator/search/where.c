@@ -17,8 +17,8 @@ struct asker {
     struct arena *arena;
 };
 
-enum error where_compile(const struct value *text, struct arena *a, struct where **out,
-                         struct errtext *t)
+enum error
+where_compile(const struct value *text, struct arena *a, struct where **out, struct errtext *t)
 {
     struct where *w = arena_alloc(a, sizeof *w);
     enum error e = expr_compile(text->s, text->n, a, &w->expr, t);

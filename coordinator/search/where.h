@@ -23,8 +23,8 @@ struct where;
 // nothing of it is, or it is not in play.
 typedef bool (*where_lookup_fn)(void *ctx, const char *name, struct value *out);
 
-MUST_CHECK enum error where_compile(const struct value *text, struct arena *a, struct where **out,
-                                    struct errtext *t);
+MUST_CHECK enum error
+where_compile(const struct value *text, struct arena *a, struct where **out, struct errtext *t);
 bool where_mentions(const struct where *w, const char *name);
 // The first name in it that is not among `names`; NULL: all are.
 const char *where_stranger(const struct where *w, const char *const *names, uint32_t n);

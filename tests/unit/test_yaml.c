@@ -270,19 +270,20 @@ START_TEST(damaged_texts_have_one_line_answers)
         "kind: search\nspace:\n  x: {type: float, low: -1e3, high: &h 2}\n"
         "  y: [*h, 'q', \"r\\n\", ~]\nwhere: [\"x < 1\"]\nz: |\n  a\n b: c\n";
     char text[sizeof base];
-    unsigned seed = (unsigned)_i * 2654435761U + 1;
+    unsigned seed = 1;
 
-    memcpy(text, base, sizeof base);
-    for (int k = 0; k < 4; k++) {
-        seed = seed * 1103515245 + 12345;
-        text[seed / 65536 % (sizeof base - 1)] =
-            "[]{}:,&*!|>'\"%@`-?# \n\tx0\x80"[seed / 7 % 26];
+    for (int round = 0; round < 3000; round++) {
+        memcpy(text, base, sizeof base);
+        for (int k = 0; k < 4; k++) {
+            seed = seed * 1103515245 + 12345;
+            text[seed / 65536 % (sizeof base - 1)] =
+                "[]{}:,&*!|>'\"%@`-?# \n\tx0\x80"[seed / 7 % 26];
+        }
+        if (yaml_parse(text, sizeof base - 1, "f", a, &v, &t))
+            ck_assert_msg(strncmp(t.text, "f:", 2) == 0 && !strchr(t.text, '\n'), "%s", t.text);
+        else
+            value_json(&v, &json);
     }
-    enum error e = yaml_parse(text, sizeof base - 1, "f", a, &v, &t);
-    if (e)
-        ck_assert_msg(strncmp(t.text, "f:", 2) == 0 && !strchr(t.text, '\n'), "%s", t.text);
-    else
-        value_json(&v, &json);
 }
 END_TEST
 
@@ -303,7 +304,7 @@ int main(void)
     tcase_add_test(c, too_many_values_or_bytes_are_refused);
     tcase_add_test(c, a_large_map_is_checked_for_doubles_quickly);
     tcase_add_test(c, a_failed_text_may_be_nobody_s_business);
-    tcase_add_loop_test(c, damaged_texts_have_one_line_answers, 0, 300);
+    tcase_add_test(c, damaged_texts_have_one_line_answers);
     suite_add_tcase(s, c);
     return harness_run(s);
 }
