@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+#include "worker/catalog.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "common/yaml.h"
+
+extern const struct workload workload_noop;
+extern const struct workload workload_function;
+extern const struct workload workload_exec;
+extern const struct workload workload_allreduce;
+
+const struct workload *const workloads[] = {
+    &workload_noop, &workload_function, &workload_exec, &workload_allreduce, NULL,
+};
+
+const struct workload *workload_find(const char *name)
+{
+    for (const struct workload *const *w = workloads; *w; w++)
+        if (strcmp((*w)->name, name) == 0)
+            return *w;
+    return NULL;
+}
+
+static void set_text(struct arena *a, struct value *map, const char *key, const char *text)
+{
+    if (text)
+        value_set(a, map, key, value_str(a, text));
+}
+
+static void set_true(struct arena *a, struct value *map, const char *key, bool b)
+{
+    if (b)
+        value_set(a, map, key, value_bool(true));
+}
+
+// A default is JSON text in our own tables: one that does not parse is our bug.
+static void set_default(struct arena *a, struct value *map, const char *text)
+{
+    struct value v;
+
+    if (!text)
+        return;
+    enum error e = yaml_parse(text, strlen(text), "default", a, &v, NULL);
+    assert(e == OK);
+    value_set(a, map, "default", v);
+}
+
+// An integer where it is one, so that explain shows 600000000 and not 6e+08.
+static struct value bound(double x)
+{
+    bool whole = x == floor(x) && fabs(x) < 0x1p63;
+    return whole ? value_int((int64_t)x) : value_float(x);
+}
+
+static struct value param_value(const struct param *p, struct arena *a)
+{
+    static const char *const type[] = {
+        [PARAM_BOOL] = "bool", [PARAM_INT] = "int",   [PARAM_FLOAT] = "float",
+        [PARAM_STR] = "str",   [PARAM_STRS] = "strs", [PARAM_ANY] = "any",
+    };
+    struct value v = value_map();
+
+    set_text(a, &v, "name", p->name);
+    set_text(a, &v, "type", type[p->type]);
+    set_true(a, &v, "required", p->required);
+    set_true(a, &v, "searchable", p->searchable);
+    if (p->type == PARAM_INT || p->type == PARAM_FLOAT) {
+        value_set(a, &v, "min", bound(p->min));
+        value_set(a, &v, "max", bound(p->max));
+    }
+    if (p->choices) {
+        struct value *list = value_set(a, &v, "choices", value_list());
+        for (const char *const *c = p->choices; *c; c++)
+            value_push(a, list, value_str(a, *c));
+    }
+    set_default(a, &v, p->fallback);
+    set_text(a, &v, "unit", p->unit);
+    set_text(a, &v, "help", p->help);
+    return v;
+}
+
+static struct value metric_value(const struct metric *m, struct arena *a)
+{
+    struct value v = value_map();
+
+    set_text(a, &v, "name", m->name);
+    set_text(a, &v, "unit", m->unit);
+    set_text(a, &v, "help", m->help);
+    return v;
+}
+
+struct value catalog_entry(const struct workload *w, struct arena *a)
+{
+    struct value v = value_map();
+
+    set_text(a, &v, "name", w->name);
+    set_text(a, &v, "help", w->help);
+    struct value list = value_list();
+    for (const struct param *p = w->params; p && p->name; p++)
+        value_push(a, &list, param_value(p, a));
+    value_set(a, &v, "params", list);
+    list = value_list();
+    for (const struct metric *m = w->metrics; m && m->name; m++)
+        value_push(a, &list, metric_value(m, a));
+    if (w->metrics)
+        value_set(a, &v, "metrics", list);
+    set_true(a, &v, "collective", w->collective);
+    set_true(a, &v, "commands", w->commands);
+    set_true(a, &v, "volatile", w->volatile_metrics);
+    value_set(a, &v, "stall_ms", value_int(w->stall_ms));
+    return v;
+}
+
+struct value catalog_value(struct arena *a)
+{
+    struct value list = value_list();
+
+    for (const struct workload *const *w = workloads; *w; w++)
+        value_push(a, &list, catalog_entry(*w, a));
+    return list;
+}
