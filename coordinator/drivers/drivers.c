@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include "coordinator/drivers/search.h"
+#include "coordinator/drivers/sweep.h"
+
+const struct driver *const drivers[] = {&sweep_driver, &search_driver, NULL};
+
+const struct driver *driver_find(const char *kind)
+{
+    for (const struct driver *const *d = drivers; *d; d++)
+        if (strcmp((*d)->name, kind) == 0)
+            return *d;
+    return NULL;
+}
