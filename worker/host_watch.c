@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/buf.h"
 #include "common/clock.h"
 #include "common/hash.h"
 #include "common/log.h"
@@ -18,6 +19,7 @@
 struct watch {
     struct host *h;
     struct arena *arena;
+    struct arena *replies; // the last one
     struct caller *caller;
     char *job;     // id
     char *note;    // path of STATE/host.json
@@ -92,14 +94,13 @@ static enum error wait_for_end(struct watch *w, struct value *document)
     (void)value_set(w->arena, &args, "job", value_str(w->arena, w->job));
     enum error e = caller_start(w->caller, "watch", &args, &w->t);
     while (!e && more) {
-        e = caller_next(w->caller, LOOK, w->arena, document, &more, &w->t);
+        arena_reset(w->replies);
+        e = caller_next(w->caller, LOOK, w->replies, document, &more, &w->t);
         if (atomic_load(&w->h->stop))
             return ERR_CANCELLED;
         if (e == ERR_AGAIN) {
             e = OK;
             more = true;
-        } else if (!e && more) {
-            arena_reset(w->arena); // only the last one matters
         }
     }
     return e;
@@ -170,7 +171,8 @@ static enum error run_job(struct watch *w, struct value *document)
 static void end_cluster(struct watch *w)
 {
     struct value reply;
-    if (w->caller && !caller_call(w->caller, "shutdown", NULL, w->arena, &reply, &w->t))
+    if (w->caller && !host_is_dead(w->h)
+        && !caller_call(w->caller, "shutdown", NULL, w->arena, &reply, &w->t))
         return;
     (void)kill(getpid(), SIGTERM);
 }
@@ -178,7 +180,7 @@ static void end_cluster(struct watch *w)
 static void *watch_main(void *arg)
 {
     struct host *h = arg;
-    struct watch w = {.h = h, .arena = arena_create()};
+    struct watch w = {.h = h, .arena = arena_create(), .replies = arena_create()};
     struct value document = {.type = VALUE_NULL};
     enum error e = run_job(&w, &document);
     if (e && e != ERR_CANCELLED)
@@ -188,6 +190,7 @@ static void *watch_main(void *arg)
         end_cluster(&w);
     caller_close(w.caller);
     arena_destroy(w.arena);
+    arena_destroy(w.replies);
     return NULL;
 }
 
