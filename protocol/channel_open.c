@@ -21,9 +21,6 @@ enum {
     // ROUTER or DEALER, two ends of its monitor, ZAP handler, its self-test; and
     // room, since libzmq keeps a slot each for its own threads.
     SOCKETS_MAX = 16,
-    // Received messages a connection may pile up in us before TCP holds it back.
-    // More than any credit that we give.
-    RECEIVE_HWM = 1000,
     HANDSHAKE_MS = 10000,
     RECONNECT_MS = 10, // workers often start before their coordinator
     RECONNECT_MAX_MS = 500,
@@ -44,7 +41,7 @@ static bool set_int(void *socket, int option, int value)
 static bool set_common(void *s)
 {
     int64_t size_max = FRAME_PAYLOAD_MAX;
-    return set_int(s, ZMQ_SNDHWM, 0) && set_int(s, ZMQ_RCVHWM, RECEIVE_HWM)
+    return set_int(s, ZMQ_SNDHWM, 0) && set_int(s, ZMQ_RCVHWM, CHANNEL_RECEIVE_HWM)
            && set_int(s, ZMQ_LINGER, LINGER_MS) && set_int(s, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS)
            && set_int(s, ZMQ_TCP_KEEPALIVE, 1)
            && set_int(s, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_S)

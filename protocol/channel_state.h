@@ -19,6 +19,9 @@ enum {
     CHANNEL_ENDPOINT_SIZE = 256,
     CHANNEL_BLOCK = 64,
     CHANNEL_SPIN_WHOLE = 16, // sixteenths of spin_ns
+    // Received messages a connection may pile up in us before TCP holds it back.
+    // More than any credit that we give.
+    CHANNEL_RECEIVE_HWM = 1000,
 };
 
 // Messages that the caller still reads from.  A zmq_msg_t of few bytes holds them
