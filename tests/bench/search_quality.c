@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: MIT
+// search_quality - our algorithms next to published ones, evaluation by evaluation.
+//
+//   search_quality tables|functions|recipes [--seeds N] [--trials N] [--window N]
+//                  [--only NAME] [--algorithm NAME] [--options "key: value, …"]
+//
+// Baselines are the files of the optimiser and circuit fixtures (SHOAL_FIXTURES,
+// else ../shared/fixtures): the best value after 100, 300 and 1,000 evaluations,
+// one row a seed.  p is the one-sided Mann-Whitney probability that ours would
+// be that much worse if both were alike: below 0.05 ours is worse.
+#include <unistd.h>
+
+#include "tests/bench/abc_process.h"
+#include "tests/bench/lab.h"
+#include "worker/evaluate/function.h"
+
+enum { SEEDS_MAX = 64, BUDGETS = 3 };
+
+static const uint32_t budgets[BUDGETS] = {100, 300, 1000};
+
+struct settings {
+    uint32_t n_seeds, n_trials, window;
+    const char *only, *algorithm, *options;
+    const char *fixtures;
+};
+
+// Ours, and what it is compared with: the first that a problem has.
+struct contender {
+    const char *label;
+    const char *algorithm;
+    const char *baselines[5];
+};
+
+static const struct contender contenders[] = {
+    {"random", "name: random", {"random", NULL}},
+    {"sobol", "name: sobol", {"sobol", "random", NULL}},
+    {"tpe", "name: tpe", {"tpe_fixed_uv", "tpe", "optuna_tpe", NULL}},
+    {"tpe-joint", "name: tpe, multivariate: true", {"tpe_fixed_mv", "optuna_tpe_group", NULL}},
+    {"ga", "name: ga", {"deap_ga", "regevo", NULL}},
+    {"ga-regevo", "name: ga", {"regevo", NULL}},
+    {"hillclimb", "name: hillclimb", {"hillclimb", NULL}},
+};
+
+struct problem {
+    const char *name;
+    const char *body; // of the job: space and objectives
+    struct lab lab;
+    const struct value *runs; // baseline name -> list of [after 100, after 300, after 1000]
+};
+
+static const char *fixture(const struct settings *s, const char *name, struct arena *a)
+{
+    return arena_printf(a, "%s/%s", s->fixtures, name);
+}
+
+static struct value read_yaml(const char *path, struct arena *a)
+{
+    FILE *f = fopen(path, "rb");
+    struct errtext t;
+    struct value v;
+    struct buf b;
+    size_t n;
+
+    if (!f)
+        lab_die(path, "cannot be opened");
+    buf_init(&b, YAML_BYTES_MAX);
+    do {
+        uint8_t chunk[65536];
+        n = fread(chunk, 1, sizeof chunk, f);
+        buf_put(&b, chunk, n);
+    } while (n);
+    (void)fclose(f);
+    if (yaml_parse(buf_cstr(&b), b.n, path, a, &v, &t))
+        lab_die("yaml", t.text);
+    buf_fini(&b);
+    return v;
+}
+
+static const struct value *get(const struct value *map, const char *key)
+{
+    const struct value *v = value_find(map, key);
+    if (!v)
+        lab_die("the fixtures lack", key);
+    return v;
+}
+
+// --- comparing ----------------------------------------------------------------------
+static const struct value *baseline_of(const struct problem *p, const struct contender *c,
+                                       const char **name)
+{
+    for (uint32_t i = 0; p->runs && c->baselines[i]; i++) {
+        const struct value *v = value_find(p->runs, c->baselines[i]);
+        *name = c->baselines[i];
+        if (v)
+            return v->type == VALUE_MAP ? get(v, "runs") : v;
+    }
+    return NULL;
+}
+
+static uint32_t column(const struct value *runs, uint32_t budget, double *out)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; runs && i < runs->n && n < SEEDS_MAX; i++) {
+        const struct value *row = &runs->items[i];
+        if (budget < row->n && value_is_number(&row->items[budget]))
+            out[n++] = value_number(&row->items[budget]);
+    }
+    return n;
+}
+
+static void print_row(const struct problem *p, const struct contender *c,
+                      double ours[BUDGETS][SEEDS_MAX], const struct settings *s)
+{
+    const char *name = "-";
+    const struct value *runs = baseline_of(p, c, &name);
+
+    for (uint32_t b = 0; b < BUDGETS && budgets[b] <= s->n_trials; b++) {
+        double theirs[SEEDS_MAX];
+        uint32_t n = column(runs, b, theirs);
+        double low = lab_quantile(ours[b], s->n_seeds, 0.25);
+        double median = lab_quantile(ours[b], s->n_seeds, 0.5);
+        double high = lab_quantile(ours[b], s->n_seeds, 0.75);
+        printf("%-20s %-10s %5u  %-11.5g [%.5g %.5g]", p->name, c->label, budgets[b], median, low,
+               high);
+        if (n) {
+            double p_worse = lab_larger_p(ours[b], s->n_seeds, theirs, n);
+            double p_better = lab_larger_p(theirs, n, ours[b], s->n_seeds);
+            printf("  %s(%u) %.5g  p=%.3g%s", name, n, lab_quantile(theirs, n, 0.5), p_worse,
+                   p_worse < 0.05    ? " WORSE"
+                   : p_better < 0.05 ? " better"
+                                     : "");
+        }
+        printf("\n");
+    }
+    fflush(stdout);
+}
+
+static void contend(const struct problem *p, const struct contender *c, const struct settings *s)
+{
+    static double ours[BUDGETS][SEEDS_MAX];
+    double *rows = mem_alloc(LAB_TRIALS_MAX * p->lab.n_metrics * sizeof *rows);
+    char job[8192];
+
+    for (uint32_t seed = 0; seed < s->n_seeds; seed++) {
+        (void)snprintf(job, sizeof job, "%s\nalgorithm: {%s%s%s}\ntrials: %u\nwindow: %u\n",
+                       p->body, c->algorithm, *s->options ? ", " : "", s->options, s->n_trials,
+                       s->window);
+        uint32_t n = lab_run(&p->lab, job, seed + 1, rows);
+        for (uint32_t b = 0; b < BUDGETS; b++)
+            ours[b][seed] = lab_best(rows, p->lab.n_metrics, budgets[b] < n ? budgets[b] : n);
+    }
+    print_row(p, c, ours, s);
+    mem_free(rows);
+}
+
+static void contend_all(const struct problem *p, const struct settings *s)
+{
+    if (s->only && !strstr(p->name, s->only))
+        return;
+    for (size_t i = 0; i < sizeof contenders / sizeof contenders[0]; i++)
+        if (!s->algorithm || strcmp(s->algorithm, contenders[i].label) == 0)
+            contend(p, &contenders[i], s);
+}
+
+// --- complete tables of recipes of length 5 --------------------------------------------
+struct table {
+    uint32_t n;
+    struct {
+        double adp;
+        int32_t next[7];
+    } states[8192];
+};
+
+static void read_table(const char *path, struct table *t)
+{
+    FILE *f = fopen(path, "r");
+    char line[512];
+
+    if (!f)
+        lab_die(path, "cannot be opened");
+    for (t->n = 0; t->n < 8192 && fgets(line, sizeof line, f);) {
+        double area, delay;
+        int *next = t->states[t->n].next, skip;
+        if (sscanf(line, "%*d %lf %lf %*d %*d %d %d %d %d %d %d %d %d", &area, &delay, &skip,
+                   &next[0], &next[1], &next[2], &next[3], &next[4], &next[5], &next[6])
+            != 10)
+            continue;
+        t->states[t->n++].adp = area * delay;
+    }
+    (void)fclose(f);
+}
+
+static bool look_up_recipe(void *ctx, const struct value *params, double *y)
+{
+    const struct table *t = ctx;
+    const struct value *recipe = get(params, "recipe");
+    int32_t at = 0;
+
+    for (uint32_t i = 0; i < recipe->n; i++)
+        at = t->states[at].next[recipe->s[i] - '0'];
+    *y = t->states[at].adp;
+    return true;
+}
+
+static const char *const adp_metrics[] = {"adp", NULL};
+
+#define RECIPES(length)                                                                        \
+    "space: {recipe: {type: sequence, length: " length ", join: '', of: {type: choice, "       \
+    "values: ['0', '1', '2', '3', '4', '5', '6']}}}\n"                                         \
+    "objectives: [{metric: adp}]"
+
+static void run_tables(const struct settings *s, struct arena *a)
+{
+    static const char *const circuits[] = {"ctrl", "int2float"};
+    struct value all = read_yaml(fixture(s, "abc/tab_baselines.json", a), a);
+    struct table *t = mem_alloc(sizeof *t);
+
+    for (int i = 0; i < 2; i++) {
+        read_table(fixture(s, arena_printf(a, "abc/%s.l5.tab", circuits[i]), a), t);
+        struct problem p = {.name = circuits[i],
+                            .body = RECIPES("5"),
+                            .lab = {adp_metrics, 1, look_up_recipe, t},
+                            .runs = get(get(&all, circuits[i]), "runs")};
+        contend_all(&p, s);
+    }
+    mem_free(t);
+}
+
+// --- functions ------------------------------------------------------------------------
+static const struct function *find_function(const char *name)
+{
+    const struct function *const tables[] = {function_continuous, function_fronts,
+                                             function_models};
+    for (int i = 0; i < 3; i++)
+        for (const struct function *f = tables[i]; f->name; f++)
+            if (strcmp(f->name, name) == 0)
+                return f;
+    lab_die("no function", name);
+    return NULL;
+}
+
+static bool evaluate(void *ctx, const struct value *params, double *y)
+{
+    static struct point p;
+    const struct function *f = ctx;
+    const struct value *x = value_find(params, "x");
+    struct errtext t;
+
+    p.over = params;
+    p.base = NULL;
+    p.n = x ? x->n : 0;
+    for (uint32_t i = 0; x && i < x->n; i++)
+        p.x[i] = value_number(&x->items[i]);
+    if (f->evaluate(&p, y, &t))
+        lab_die(f->name, t.text);
+    return true;
+}
+
+#define CONDTREE                                                                               \
+    "space: {model: {type: choice, values: {svm: {svm.C: {type: float, low: 1e-3, high: 1e3, " \
+    "log: true}, svm.kernel: {type: choice, values: {linear: {}, rbf: {svm.rbf.gamma: {type: " \
+    "float, low: 1e-5, high: 10, log: true}}}}}, forest: {forest.trees: {type: int, low: 10, " \
+    "high: 500, log: true}, forest.depth: {type: int, low: 1, high: 20}, forest.criterion: "   \
+    "{type: choice, values: [gini, entropy, log_loss]}}, mlp: {mlp.layers: {type: choice, "    \
+    "values: {1: {mlp.units0: &u {type: int, low: 16, high: 512, log: true}}, 2: "             \
+    "{mlp.units0: *u, mlp.units1: *u}, 3: {mlp.units0: *u, mlp.units1: *u, mlp.units2: *u}, "  \
+    "4: {mlp.units0: *u, mlp.units1: *u, mlp.units2: *u, mlp.units3: *u}}}, mlp.opt: {type: "  \
+    "choice, values: {adam: {}, sgd: {mlp.sgd.momentum: {type: float, low: 0, high: 0.99}}}}, " \
+    "mlp.lr: {type: float, low: 1e-5, high: 0.1, log: true}}}}}\n"
+
+#define ACCEL                                                                                  \
+    "space: {pe_x: {type: int, low: 0, high: 5}, pe_y: {type: int, low: 0, high: 5}}"
+
+static const struct {
+    const char *function, *baseline, *space;
+} discrete[] = {
+    {"condtree", "condtree_v1", CONDTREE},
+    {"nk_n20_q4_k3", "nk_n20_q4_k3",
+     "space: {x: {type: sequence, length: 20, of: {type: choice, values: [0, 1, 2, 3]}}}\n"},
+    {"accel_edp", "accel_edp_v1",
+     "space: {pe_x: {type: choice, values: [1, 2, 4, 8, 16, 32]}, pe_y: {type: choice, values: "
+     "[1, 2, 4, 8, 16, 32]}, l1_kb: {type: choice, values: [1, 2, 4, 8, 16, 32, 64]}, l2_kb: "
+     "{type: choice, values: [32, 64, 128, 256, 512, 1024]}, bw: {type: choice, values: [4, 8, "
+     "16, 32, 64]}, dataflow: {type: choice, values: [ws, os, is]}, batch: {type: choice, values: "
+     "[1, 2, 4, 8]}, freq_mhz: {type: choice, values: [200, 400, 600, 800, 1000]}}\n"},
+};
+
+static const struct {
+    const char *name;
+    double low, high;
+} boxes[] = {
+    {"sphere", -5.12, 5.12},       {"rosenbrock", -5, 10},  {"rastrigin", -5.12, 5.12},
+    {"ackley", -32.768, 32.768},   {"griewank", -600, 600}, {"levy", -10, 10},
+    {"schwefel", -500, 500},       {"styblinski_tang", -5, 5},
+};
+
+static void run_one(const struct settings *s, const struct value *results, const char *function,
+                    const char *name, const char *space, struct arena *a)
+{
+    const struct function *f = find_function(function);
+    struct problem p = {.name = name,
+                        .body = arena_printf(a, "%s\nobjectives: [{metric: %s}]", space,
+                                             f->metrics[0]),
+                        .lab = {f->metrics, 1, evaluate, (void *)f},
+                        .runs = value_find(results, name)};
+    while (f->metrics[p.lab.n_metrics])
+        p.lab.n_metrics++;
+    contend_all(&p, s);
+}
+
+static void run_functions(const struct settings *s, struct arena *a)
+{
+    static const int dims[] = {5, 10, 20};
+    struct value all = read_yaml(fixture(s, "optimisers/baselines.json", a), a);
+    const struct value *results = get(&all, "results");
+
+    for (size_t i = 0; i < sizeof discrete / sizeof discrete[0]; i++)
+        run_one(s, results, discrete[i].function, discrete[i].baseline, discrete[i].space, a);
+    for (size_t i = 0; i < 3 * sizeof boxes / sizeof boxes[0]; i++) {
+        int d = dims[i % 3];
+        const char *name = arena_printf(a, "%s_d%d", boxes[i / 3].name, d);
+        const char *space = arena_printf(
+            a, "space: {x: {type: sequence, length: %d, of: {type: float, low: %g, high: %g}}}", d,
+            boxes[i / 3].low, boxes[i / 3].high);
+        run_one(s, results, boxes[i / 3].name, name, space, a);
+    }
+}
+
+// --- recipes judged by berkeley-abc ------------------------------------------------------
+// The fixture keeps one map a run; here, by algorithm: rows of three.  The runs of
+// 100 alone join as rows of one.
+static struct value recipe_runs(const struct value *circuit, struct arena *a)
+{
+    static const char *const at[BUDGETS] = {"best_adp_100", "best_adp_300", "best_adp_1000"};
+    static const char *const kinds[] = {"random", "tpe", "regevo", "hillclimb"};
+    const struct value *runs = get(circuit, "runs");
+    struct value out = value_map();
+
+    for (int k = 0; k < 4; k++) {
+        struct value list = value_list();
+        for (uint32_t i = 0; i < runs->n; i++) {
+            const struct value_pair *p = &runs->pairs[i];
+            bool is_longer = strstr(p->key, "_n1000") || !strstr(p->key, "_n300");
+            struct value row = value_list();
+            if (strncmp(p->key, kinds[k], strlen(kinds[k])) != 0)
+                continue;
+            for (int b = 0; b < BUDGETS; b++)
+                value_push(a, &row, *get(&p->value, at[b]));
+            // A seed that ran for 300 and again for 1000 counts once, by the longer run.
+            const char *twin = arena_printf(a, "%.*s1000", (int)(strlen(p->key) - 3), p->key);
+            if (is_longer || !value_find(runs, twin))
+                value_push(a, &list, row);
+        }
+        value_set(a, &out, kinds[k], list);
+    }
+    return out;
+}
+
+static void add_rows_of_one(struct value *runs, const char *kind, const struct value *bests,
+                            struct arena *a)
+{
+    struct value list = value_list();
+    for (uint32_t i = 0; bests && i < bests->n; i++) {
+        struct value row = value_list();
+        value_push(a, &row, bests->items[i]);
+        value_push(a, &list, row);
+    }
+    value_set(a, runs, kind, list);
+}
+
+static void run_recipes(const struct settings *s, struct arena *a)
+{
+    static const char *const circuits[] = {"ctrl", "int2float", "cavlc", "priority"};
+    struct value all = read_yaml(fixture(s, "abc/baselines.json", a), a);
+
+    for (int i = 0; i < 4; i++) {
+        const struct value *circuit = get(get(&all, "circuits"), circuits[i]);
+        struct value runs = recipe_runs(circuit, a);
+        if (s->only && strcmp(circuits[i], s->only) != 0)
+            continue;
+        if (s->n_trials == 100) {
+            add_rows_of_one(&runs, "tpe", get(circuit, "tpe_100_seeds"), a);
+            add_rows_of_one(&runs, "random", get(circuit, "random_100_chunks"), a);
+        }
+        struct abc *abc = abc_start(fixture(s, "abc", a), circuits[i]);
+        struct problem p = {.name = circuits[i],
+                            .body = RECIPES("10"),
+                            .lab = {adp_metrics, 1, abc_evaluate, abc},
+                            .runs = &runs};
+        contend_all(&p, s);
+        abc_stop(abc);
+    }
+}
+
+static uint32_t number(const char *text)
+{
+    return (uint32_t)strtoul(text, NULL, 10);
+}
+
+int main(int argc, char **argv)
+{
+    struct settings s = {.n_seeds = 20, .n_trials = 1000, .window = 16, .options = ""};
+    struct arena *a = arena_create();
+
+    s.fixtures = getenv("SHOAL_FIXTURES") ? getenv("SHOAL_FIXTURES") : "../shared/fixtures";
+    for (int i = 2; i + 1 < argc; i += 2) {
+        const char *value = argv[i + 1];
+        if (strcmp(argv[i], "--seeds") == 0)
+            s.n_seeds = number(value);
+        else if (strcmp(argv[i], "--trials") == 0)
+            s.n_trials = number(value);
+        else if (strcmp(argv[i], "--window") == 0)
+            s.window = number(value);
+        else if (strcmp(argv[i], "--only") == 0)
+            s.only = value;
+        else if (strcmp(argv[i], "--algorithm") == 0)
+            s.algorithm = value;
+        else if (strcmp(argv[i], "--options") == 0)
+            s.options = value;
+        else
+            lab_die("unknown option", argv[i]);
+    }
+    if (s.n_seeds < 1 || s.n_seeds > SEEDS_MAX || s.n_trials > LAB_TRIALS_MAX)
+        lab_die("out of range", "--seeds up to 64, --trials up to 4000");
+    if (argc < 2 || access(s.fixtures, R_OK) != 0)
+        lab_die("usage", "search_quality tables|functions|recipes; needs the fixtures");
+    if (strcmp(argv[1], "tables") == 0)
+        run_tables(&s, a);
+    else if (strcmp(argv[1], "functions") == 0)
+        run_functions(&s, a);
+    else if (strcmp(argv[1], "recipes") == 0)
+        run_recipes(&s, a);
+    else
+        lab_die("no such suite", argv[1]);
+    arena_destroy(a);
+    return 0;
+}
