@@ -15,11 +15,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/mem.h"
 #include "worker/sandbox_call.h"
 #include "worker/sandbox_helper.h"
 #include "worker/sandbox_request.h"
 #include "worker/scratch.h"
+
+// The helper goes when its last descendant has gone; one that sleeps in the
+// kernel is left to it.
+#define PARTING_NS (15 * CLOCK_SECOND)
 
 struct sandbox {
     int sock;
@@ -73,8 +78,9 @@ static void reap_helper(struct sandbox *s)
     if (s->sock >= 0)
         close(s->sock);
     s->sock = -1;
-    if (s->helper > 0)
-        waitpid(s->helper, NULL, 0);
+    int64_t until = clock_now() + PARTING_NS;
+    while (s->helper > 0 && waitpid(s->helper, NULL, WNOHANG) == 0 && clock_now() < until)
+        clock_sleep(CLOCK_MS / 4);
     s->helper = 0;
 }
 

@@ -25,10 +25,13 @@
 
 // Between SIGTERM and SIGKILL.
 #define GRACE_NS (500 * CLOCK_MS)
-// A check takes at most one part in CHECK_SHARE of the time.
-#define CHECK_NS (100 * CLOCK_MS)
+// The first checks follow each other closely, since a fork bomb doubles; then
+// one comes every CHECK_NS, and takes at most one part in CHECK_SHARE of the time.
+#define CHECK_FIRST_NS (10 * CLOCK_MS)
+#define CHECK_NS       (100 * CLOCK_MS)
 enum { CHECK_SHARE = 20 };
-// SIGKILL again while somebody is left, and how long until they count as stuck.
+// SIGKILL again while somebody is left; when nobody has ended for so long, they
+// sleep in the kernel.
 #define AGAIN_NS (5 * CLOCK_MS)
 #define STUCK_NS (10 * CLOCK_SECOND)
 
@@ -160,6 +163,8 @@ static void reap(struct helper *h, int64_t now)
             h->reply.rss_max = rss;
         if (pid == h->main)
             on_main_gone(h, status, now);
+        if (h->phase == KILLING)
+            h->deadline = now + STUCK_NS;
     }
     h->childless = pid < 0 && errno == ECHILD;
 }
@@ -167,8 +172,10 @@ static void reap(struct helper *h, int64_t now)
 static void run_checks(struct helper *h, int64_t now)
 {
     check_limits(h, false);
-    int64_t cost = clock_now() - now;
-    h->check_at = now + (cost * CHECK_SHARE > CHECK_NS ? cost * CHECK_SHARE : CHECK_NS);
+    int64_t cost = clock_now() - now, pause = (now - h->started) / 2;
+    if (pause > CHECK_NS)
+        pause = CHECK_NS;
+    h->check_at = now + (cost * CHECK_SHARE > pause ? cost * CHECK_SHARE : pause);
 }
 
 // Bring the run forward: whatever woke us, the same questions are asked.
@@ -223,7 +230,7 @@ static void start(struct helper *h)
     h->reply = (struct sandbox_reply){.end = SANDBOX_NOT_STARTED};
     h->started = now;
     h->deadline = request.timeout_ns < INT64_MAX - now ? now + request.timeout_ns : INT64_MAX;
-    h->check_at = now + CHECK_NS;
+    h->check_at = now + CHECK_FIRST_NS;
     pid_t pid = sandbox_spawn(&request, fds, &h->reply);
     if (pid < 0) {
         finish(h);
@@ -297,15 +304,17 @@ static void serve(struct helper *h)
     }
 }
 
-// The rank is gone: leave nothing behind.
+// The rank is gone: leave nothing behind, however long it takes.  Whoever
+// sleeps in the kernel is waited for too; that costs a look a second.
 static void clear_away(struct helper *h)
 {
-    int64_t until = clock_now() + STUCK_NS;
-    for (reap(h, 0); !h->childless && clock_now() < until; reap(h, 0)) {
+    int64_t pause = AGAIN_NS;
+    for (reap(h, 0); !h->childless; reap(h, 0)) {
         struct pollfd ended = {.fd = h->signals, .events = POLLIN};
         sandbox_kill(h->setup->namespaces, SIGKILL);
-        poll(&ended, 1, AGAIN_NS / CLOCK_MS);
+        poll(&ended, 1, (int)(pause / CLOCK_MS));
         on_signals(h);
+        pause = 2 * pause < CLOCK_SECOND ? 2 * pause : CLOCK_SECOND;
     }
     scratch_remove(h->setup->hold);
 }

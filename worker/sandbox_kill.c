@@ -10,20 +10,23 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/mem.h"
 
-// A pass that still finds new processes after so many others meets a fork bomb
-// that wins; the caller comes again in a few milliseconds.
-enum { STOP_PASSES_MAX = 50 };
+// Stopping goes on until a pass finds nobody who runs, at most so long; the
+// caller comes again in a few milliseconds.
+#define STOPPING_NS (2 * CLOCK_SECOND)
 
 struct process {
     pid_t pid;
     pid_t parent;
+    pid_t group;
+    bool stopped;
 };
 
 struct table {
-    struct process *all; // by parent
-    pid_t *below;        // descendants, breadth first
+    struct process *all;   // by parent
+    struct process *below; // descendants, breadth first
     size_t n_all, cap;
     size_t n_below;
 };
@@ -34,7 +37,13 @@ static int by_parent(const void *a, const void *b)
     return (x->parent > y->parent) - (x->parent < y->parent);
 }
 
-// From "PID (NAME) STATE PARENT …"; the name may hold anything, also ')'.
+static int by_group(const void *a, const void *b)
+{
+    const struct process *x = a, *y = b;
+    return (x->group > y->group) - (x->group < y->group);
+}
+
+// From "PID (NAME) STATE PARENT GROUP …"; the name may hold anything, also ')'.
 static bool read_process(int proc, const char *name, struct process *out)
 {
     char path[32], text[512];
@@ -50,8 +59,11 @@ static bool read_process(int proc, const char *name, struct process *out)
     const char *behind = strrchr(text, ')');
     if (!behind || strlen(behind) < 5 || behind[2] == 'Z')
         return false;
+    char *next;
     out->pid = (pid_t)strtol(name, NULL, 10);
-    out->parent = (pid_t)strtol(behind + 4, NULL, 10);
+    out->stopped = behind[2] == 'T';
+    out->parent = (pid_t)strtol(behind + 4, &next, 10);
+    out->group = (pid_t)strtol(next, NULL, 10);
     return true;
 }
 
@@ -66,7 +78,7 @@ static void add_children(struct table *t, pid_t parent)
             high = middle;
     }
     for (; low < t->n_all && t->all[low].parent == parent; low++)
-        t->below[t->n_below++] = t->all[low].pid;
+        t->below[t->n_below++] = t->all[low];
 }
 
 static void find_below(struct table *t)
@@ -91,18 +103,38 @@ static void find_below(struct table *t)
     t->below = mem_alloc(t->n_all * sizeof *t->below);
     add_children(t, getpid());
     for (size_t i = 0; i < t->n_below; i++)
-        add_children(t, t->below[i]);
+        add_children(t, t->below[i].pid);
 }
 
+static void free_table(struct table *t)
+{
+    mem_free(t->all);
+    mem_free(t->below);
+}
+
+// A process group is reached in one call, also its members born meanwhile, and
+// every group of a descendant has only descendants: each command begins a
+// session.  Returns how many ran.
 static size_t signal_below(int signal)
 {
     struct table t;
+    size_t n_running = 0;
+    pid_t done = 0, own = getpgrp();
+
     find_below(&t);
-    for (size_t i = 0; i < t.n_below; i++)
-        kill(t.below[i], signal);
-    mem_free(t.all);
-    mem_free(t.below);
-    return t.n_below;
+    if (t.n_below > 0)
+        qsort(t.below, t.n_below, sizeof *t.below, by_group);
+    for (size_t i = 0; i < t.n_below; i++) {
+        const struct process *p = &t.below[i];
+        n_running += !p->stopped;
+        if (p->group <= 1 || p->group == own)
+            kill(p->pid, signal);
+        else if (p->group != done)
+            kill(-p->group, signal);
+        done = p->group;
+    }
+    free_table(&t);
+    return n_running;
 }
 
 void sandbox_kill(bool first_of_namespace, int signal)
@@ -111,13 +143,9 @@ void sandbox_kill(bool first_of_namespace, int signal)
         kill(-1, signal); // everybody in the namespace but us
         return;
     }
-    size_t before = 0;
-    for (int i = 0; signal == SIGKILL && i < STOP_PASSES_MAX; i++) {
-        size_t found = signal_below(SIGSTOP);
-        if (found <= before)
-            break;
-        before = found;
-    }
+    int64_t until = clock_now() + STOPPING_NS;
+    while (signal == SIGKILL && signal_below(SIGSTOP) > 0 && clock_now() < until)
+        continue;
     signal_below(signal);
 }
 
@@ -139,7 +167,6 @@ uint32_t sandbox_kill_count(bool first_of_namespace)
         return count_namespace();
     struct table t;
     find_below(&t);
-    mem_free(t.all);
-    mem_free(t.below);
+    free_table(&t);
     return (uint32_t)t.n_below;
 }

@@ -4,8 +4,8 @@
 // In an own pid namespace, of which this process is the first, the kernel does
 // it in one call that nobody escapes.  Elsewhere the process table is walked:
 // this process is a subreaper, so orphans stay below it.  A walk races with
-// processes that fork; before SIGKILL all are therefore stopped, pass by pass,
-// until a pass finds nobody new.
+// processes that fork; before SIGKILL all are therefore stopped, group by group
+// and pass by pass, until a pass finds nobody who runs.
 //
 // Threads    Any.
 

@@ -24,6 +24,7 @@ struct start {
     char **argv; // argv[-1] is free, for a script without "#!"
     char **env;
     const char *paths;  // candidates, each with its NUL; ends with an empty one
+    int nice;           // ours: a realtime helper's children would begin at 0
     volatile int error; // written by the child: our memory is its memory
 };
 
@@ -97,6 +98,8 @@ static int child(void *arg)
         if (s->fds[i] >= 0)
             dup2(s->fds[i], i);
     limit_all(s->q);
+    if (s->nice > 0)
+        setpriority(PRIO_PROCESS, 0, s->nice);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     s->error = execute(s);
@@ -151,7 +154,11 @@ pid_t sandbox_spawn(struct sandbox_request *q, const int fds[3], struct sandbox_
     static _Alignas(16) uint8_t stack[STACK_SIZE];
     static char paths[PATHS_MAX];
     char **pointers = mem_alloc((q->n_argv + q->n_env + 3) * sizeof *pointers);
-    struct start s = {.q = q, .fds = fds, .directory = q->text, .paths = paths};
+    struct start s = {.q = q,
+                      .fds = fds,
+                      .directory = q->text,
+                      .paths = paths,
+                      .nice = getpriority(PRIO_PROCESS, 0)};
     pid_t pid = -1;
 
     s.argv = pointers + 1;
