@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+#include "coordinator/jobcheck.h"
+
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/fold.h"
+#include "common/mem.h"
+#include "common/options.h"
+#include "common/yaml.h"
+#include "coordinator/params.h"
+#include "coordinator/spec.h"
+
+enum { WORKLOADS_SHOWN = 64, STALL_MS_DEFAULT = 60000 };
+#define STALL_MS_MAX INT64_C(604800000) // a week
+
+static enum error
+unknown_workload(const struct job_plan *p, const struct spec *job, const struct value *catalog)
+{
+    const struct value *at = value_find(job->map, "workload");
+    const char *name = p->jobfile.workload;
+    const char *names[WORKLOADS_SHOWN + 1];
+    char list[600];
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; catalog && catalog->type == VALUE_LIST && i < catalog->n; i++) {
+        const struct value *known = value_find(&catalog->items[i], "name");
+        if (known && known->type == VALUE_STR && n < WORKLOADS_SHOWN)
+            names[n++] = known->s;
+    }
+    names[n] = NULL;
+    if (!n)
+        return spec_fail(job, at, "workload is '%.60s', expected a worker to announce it first",
+                         name);
+    spec_join(names, list, sizeof list);
+    const char *near = options_nearest(name, names);
+    if (near)
+        return spec_fail(job, at,
+                         "workload is '%.60s', expected one of: %s (did you mean '%s'?)", name,
+                         list, near);
+    return spec_fail(job, at, "workload is '%.60s', expected one of: %s", name, list);
+}
+
+static enum error
+check_workload(struct job_plan *p, const struct spec *job, const struct value *catalog)
+{
+    const struct jobfile *j = &p->jobfile;
+    const struct value *entry = params_find_workload(catalog, j->workload);
+
+    if (!entry)
+        return unknown_workload(p, job, catalog);
+    struct value copy = value_copy(p->arena, entry);
+    entry = p->entry = arena_copy(p->arena, &copy, sizeof copy);
+    p->metrics = params_metrics(entry, p->arena);
+    p->commands = params_flag(entry, "commands");
+    const struct value *stall = value_find(entry, "stall_ms");
+    bool stalls = stall && stall->type == VALUE_INT && stall->i > 0 && stall->i < STALL_MS_MAX;
+    p->stall_ns = (stalls ? stall->i : STALL_MS_DEFAULT) * CLOCK_MS;
+    if (j->gang > 1 && !params_flag(entry, "collective"))
+        return spec_expected(job, "gang", "1: workload '%s' does not run as a gang",
+                             j->workload);
+    return OK;
+}
+
+// What a grid, lines or a space give to every item.
+static const char *const *given_elsewhere(const struct value *spec, struct arena *a)
+{
+    static const char *const key[] = {"grid", "space"};
+    uint32_t n = 2, k = 0;
+
+    for (int i = 0; i < 2; i++) {
+        const struct value *map = value_find(spec, key[i]);
+        n += map && map->type == VALUE_MAP ? map->n : 0;
+    }
+    const char **names = arena_alloc(a, n * sizeof *names);
+    for (int i = 0; i < 2; i++) {
+        const struct value *map = value_find(spec, key[i]);
+        for (uint32_t m = 0; map && map->type == VALUE_MAP && m < map->n; m++)
+            names[k++] = map->pairs[m].key;
+    }
+    if (value_find(spec, "lines"))
+        names[k++] = "line";
+    return names;
+}
+
+static enum error check_params(struct job_plan *p, const struct spec *job)
+{
+    struct value params = *p->jobfile.params;
+
+    if (!params.line) { // left out: the file's own place
+        params.line = job->map->line;
+        params.column = job->map->column;
+    }
+    struct spec at = spec_at(job, &params, "params");
+    return params_check(p->entry, &at, given_elsewhere(job->map, p->arena), p->arena,
+                        &p->params);
+}
+
+static enum error create_driver(struct job_plan *p, const char *file, struct errtext *t)
+{
+    struct driver_setup setup = {
+        .spec = p->jobfile.spec,
+        .file = arena_str(p->arena, file, strlen(file)),
+        .seed = p->jobfile.seed,
+        .workload = {.name = p->jobfile.workload, .metrics = p->metrics, .catalog = p->entry},
+    };
+    enum error e = p->driver->create(&setup, &p->state, t);
+
+    if (e)
+        return e;
+    p->folds = p->driver->wants(p->state) == DRIVER_FOLDS;
+    if (p->driver->layout)
+        p->driver->layout(p->state, &p->per_point, &p->first, &p->points);
+    // The driver decides in the same way: the bytes of folds depend on it.
+    p->exact = p->per_point <= FOLD_EXACT_MAX;
+    if (!p->points)
+        p->per_point = 0;
+    int64_t shard;
+    const struct value *v = value_find(p->jobfile.spec, "shard");
+    if (v && spec_is_int(v, &shard) && shard > 0)
+        p->shard = (uint64_t)shard;
+    return OK;
+}
+
+enum error job_plan_create(const char *text,
+                           size_t n,
+                           const char *file,
+                           const struct value *catalog,
+                           struct job_plan **out,
+                           struct errtext *t)
+{
+    struct job_plan *p = mem_alloc(sizeof *p);
+
+    p->arena = arena_create();
+    struct value *root = arena_alloc(p->arena, sizeof *root);
+    struct spec job = spec_of(root, file, t);
+    enum error e;
+    if (!(e = yaml_parse(text, n, file, p->arena, root, t))
+        && !(e = jobfile_check(root, file, &p->jobfile, t))) {
+        p->driver = p->jobfile.driver;
+        if (!(e = check_workload(p, &job, catalog)) && !(e = check_params(p, &job)))
+            e = create_driver(p, file, t);
+    }
+    if (e) {
+        job_plan_destroy(p);
+        return e;
+    }
+    *out = p;
+    return OK;
+}
+
+void job_plan_destroy(struct job_plan *p)
+{
+    if (!p)
+        return;
+    if (p->state)
+        p->driver->destroy(p->state);
+    arena_destroy(p->arena);
+    mem_free(p);
+}
+
+enum error job_check(const char *text,
+                     size_t n,
+                     const char *file,
+                     const struct value *catalog,
+                     struct errtext *t)
+{
+    struct job_plan *p = NULL;
+    enum error e = job_plan_create(text, n, file, catalog, &p, t);
+
+    job_plan_destroy(p);
+    return e;
+}
