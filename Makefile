@@ -3,8 +3,6 @@
 # folder, so nobody needs `make clean`: make, make SAN=address,undefined, make COVER=1
 
 SAN     ?=
-COVER   ?=
-FUZZ    ?=
 comma   := ,
 VARIANT ?= $(if $(FUZZ),fuzz,$(if $(COVER),cover,$(if $(SAN),san-$(subst $(comma),-,$(SAN)),release)))
 B       := build/$(VARIANT)
