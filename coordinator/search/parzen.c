@@ -174,6 +174,11 @@ static void set_width(struct parzen *p, uint32_t i)
     p->inside[i] = 1 / in;
 }
 
+double parzen_exp_minus(double q)
+{
+    return exp_minus(q);
+}
+
 // Widths around place i, or all while the clip still moves with the number.
 static void set_widths(struct parzen *p, uint32_t i)
 {

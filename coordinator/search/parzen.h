@@ -57,5 +57,7 @@ double parzen_mass_of(const struct parzen *p, double a, double b);
 
 // Distribution function of the standard normal.
 double parzen_normal(double z);
+// exp(-q) for q >= 0 to about 1e-10.
+double parzen_exp_minus(double q);
 
 #endif

@@ -364,8 +364,7 @@ static bool ask(void *state, const struct ask *q, struct point *out)
         return walk_run(t->history->walk, out, choose_random, &r);
     }
     sync(t);
-    t->serial++;
-    struct tpe_ask a = {.tpe = t, .rng = ask_rng(t->history, q, ENTITY_DRAW)};
+    struct tpe_ask a = {.tpe = t, .ask = q, .rng = ask_rng(t->history, q, ENTITY_DRAW)};
     return walk_run(t->history->walk, out, choose, &a);
 }
 

@@ -7,7 +7,8 @@
 #include "common/mem.h"
 #include "coordinator/search/tpe_state.h"
 
-#define LOG_LEAST (-745.0)
+// Streams of the contexts' draws, one each.
+enum { ENTITY_CONTEXT = 0x10000 };
 
 // A mixture over all slots of a context: every component is a record.
 struct mixture {
@@ -24,8 +25,6 @@ void tpe_joint_init(struct tpe *t)
 {
     const struct space *s = t->history->space;
 
-    t->drawn = mem_alloc((s->n_slots + 1) * sizeof *t->drawn);
-    t->drawn_for = mem_alloc((s->n_slots + 1) * sizeof *t->drawn_for);
     t->sheets = mem_alloc(s->n_contexts * sizeof *t->sheets);
     for (uint32_t i = 0; i < s->n_slots; i++)
         t->sheets[s->slots[i].context].n_slots++;
@@ -49,21 +48,19 @@ void tpe_joint_fini(struct tpe *t)
         mem_free((void *)t->sheets[c].slots);
         mem_free(t->sheets[c].records);
         mem_free(t->sheets[c].rows);
+        mem_free(t->sheets[c].drawn);
     }
     mem_free(t->sheets);
-    mem_free(t->drawn);
-    mem_free(t->drawn_for);
 }
 
 static void fill_row(const struct tpe *t, const struct sheet *s, uint32_t record, double *row)
 {
     const struct slot *slots = t->history->space->slots;
-    const struct gene *g = point_find(&t->history->records[record].point, s->first_slot);
     const struct point *p = &t->history->records[record].point;
 
     for (uint32_t i = 0; i < s->n_slots; i++) {
         const struct slot *slot = &slots[s->slots[i]];
-        g = point_find(p, s->slots[i]);
+        const struct gene *g = point_find(p, s->slots[i]);
         assert(g);
         row[i] = slot->kind == SLOT_CHOICE ? (double)g->k : slot_unit(slot, *g);
     }
@@ -157,51 +154,93 @@ static void mixture_init(struct mixture *m,
     }
 }
 
-static double
-factor(const struct mixture *m, const struct slot *s, double x, double mu, double sigma)
+// A product of a thousand factors may leave the range of a double: powers of
+// SCALE are counted beside it.
+#define SCALE     0x1p600
+#define SCALE_LOG 0x1.9fe1b3cb4b84ap+8
+
+struct product {
+    double value; // in [1 / SCALE, SCALE], or 0
+    int32_t scales;
+};
+
+static void multiply(struct product *p, double factor)
 {
-    if (s->kind == SLOT_CHOICE)
-        return (x == mu) + m->prior;
-    if (s->kind == SLOT_FLOAT) {
-        double z = (x - mu) / sigma;
-        return math_exp(-0.5 * z * z) / sigma;
+    p->value *= factor;
+    if (p->value < 1 / SCALE && p->value > 0) {
+        p->value *= SCALE;
+        p->scales--;
+    } else if (p->value > SCALE) {
+        p->value /= SCALE;
+        p->scales++;
     }
-    double a, b;
-    uint64_t k = slot_gene(s, 0, x).k;
-    tpe_cell(s, k, &a, &b);
-    return (parzen_normal((b - mu) / sigma) - parzen_normal((a - mu) / sigma)) / (b - a);
 }
 
-// Log density of the row x.  Each slot's factor is taken relative to the widths,
-// so that a thousand slots neither overflow nor vanish.
-static double mixture_log(const struct mixture *m, const struct tpe *t, const double *x)
+static double mass(const struct slot *s, double x, double mu, double sigma)
+{
+    double a, b;
+    tpe_cell(s, slot_gene(s, 0, x).k, &a, &b);
+    return parzen_normal((b - mu) / sigma) - parzen_normal((a - mu) / sigma);
+}
+
+// Component i at the row x; reals without the 1 / sigma that all of them share.
+static struct product
+component(const struct mixture *m, const struct slot *slots, const double *x, uint32_t i)
 {
     const struct sheet *s = m->sheet;
-    const struct slot *slots = t->history->space->slots;
-    double most = -INFINITY, sum = 0, *logs = mem_alloc((m->n + 1) * sizeof *logs);
+    const double *row = m->rows + (size_t)i * s->n_slots;
+    struct product p = {m->heights[i], 0};
+    double q = 0, r = 1 / m->sigma;
 
-    for (uint32_t i = 0; i <= m->n; i++) {
-        double product = i < m->n ? m->heights[i] : 1, log = 0;
-        for (uint32_t j = 0; j < s->n_slots; j++) {
-            const struct slot *slot = &slots[s->slots[j]];
-            if (i < m->n)
-                product *= factor(m, slot, x[j], m->rows[(size_t)i * s->n_slots + j], m->sigma);
-            else if (slot->kind == SLOT_CHOICE)
-                product /= (double)slot->n;
-            else
-                product *= factor(m, slot, x[j], 0.5, 1) / within(0.5, 1);
-            if (product < 1e-200 || product > 1e200) {
-                log += product > 0 ? math_log(product) : LOG_LEAST;
-                product = 1;
-            }
+    for (uint32_t j = 0; j < s->n_slots; j++) {
+        const struct slot *slot = &slots[s->slots[j]];
+        if (slot->kind == SLOT_CHOICE) {
+            multiply(&p, (x[j] == row[j]) + m->prior);
+        } else if (slot->kind == SLOT_FLOAT) {
+            double z = (x[j] - row[j]) * r;
+            q += z * z;
+        } else {
+            multiply(&p, mass(slot, x[j], row[j], m->sigma));
         }
-        logs[i] = log + math_log(product);
-        most = fmax(most, logs[i]);
     }
-    for (uint32_t i = 0; i <= m->n; i++)
-        sum += math_exp(logs[i] - most);
-    mem_free(logs);
-    return most + math_log(sum) - math_log(m->weight);
+    multiply(&p, parzen_exp_minus(0.5 * q));
+    return p;
+}
+
+static struct product
+prior_component(const struct mixture *m, const struct slot *slots, const double *x)
+{
+    const struct sheet *s = m->sheet;
+    struct product p = {1, 0};
+
+    for (uint32_t j = 0; j < s->n_slots; j++) {
+        const struct slot *slot = &slots[s->slots[j]];
+        double z = x[j] - 0.5, f;
+        if (slot->kind == SLOT_CHOICE)
+            f = 1 / (double)slot->n;
+        else if (slot->kind == SLOT_FLOAT)
+            f = m->sigma * parzen_exp_minus(0.5 * z * z) / within(0.5, 1);
+        else
+            f = mass(slot, x[j], 0.5, 1) / within(0.5, 1);
+        multiply(&p, f);
+    }
+    return p;
+}
+
+// Log density of the row x, less what does not depend on x.
+static double mixture_log(const struct mixture *m, const struct tpe *t, const double *x)
+{
+    const struct slot *slots = t->history->space->slots;
+    struct product sum = prior_component(m, slots, x);
+
+    for (uint32_t i = 0; i < m->n; i++) {
+        struct product p = component(m, slots, x, i);
+        if (p.scales > sum.scales && p.value > 0)
+            sum = p; // SCALE apart: what was there is nothing beside it
+        else if (p.scales == sum.scales)
+            sum.value += p.value;
+    }
+    return math_log(sum.value) + sum.scales * SCALE_LOG;
 }
 
 // --- drawing ----------------------------------------------------------------------
@@ -245,24 +284,18 @@ static void draw(const struct mixture *m,
     }
 }
 
-static void keep(struct tpe *t, const struct sheet *s, const double *x)
-{
-    for (uint32_t j = 0; j < s->n_slots; j++) {
-        uint32_t slot = s->slots[j];
-        const struct slot *at = &t->history->space->slots[slot];
-        struct gene g = {.slot = slot, .k = (uint64_t)x[j]};
-        t->drawn[slot] = at->kind == SLOT_CHOICE ? g : slot_gene(at, slot, x[j]);
-        t->drawn_for[slot] = t->serial;
-    }
-}
+struct scored {
+    double ratio;
+    uint32_t at;
+};
 
-static void draw_context(struct tpe_ask *q, const struct sheet *s)
+// Candidates of the context for this trial, the best first.
+static void draw_context(struct tpe *t, struct sheet *s, struct rng *r)
 {
-    struct tpe *t = q->tpe;
     size_t d = s->n_slots;
     double *rows = mem_alloc((t->n_good + 1) * d * sizeof *rows);
-    double *x = mem_alloc(2 * d * sizeof *x), *best = x + d, most = -INFINITY;
-    double weights[PARZEN_GOOD_MAX];
+    double *x = mem_alloc(t->n_candidates * d * sizeof *x), weights[PARZEN_GOOD_MAX];
+    struct scored order[TPE_CANDIDATES_MAX];
     struct mixture good, rest;
     uint32_t n = 0;
 
@@ -275,25 +308,56 @@ static void draw_context(struct tpe_ask *q, const struct sheet *s)
     mixture_init(&good, t, s, rows, weights, n);
     mixture_init(&rest, t, s, s->rows, NULL, s->n);
     for (uint32_t i = 0; i < t->n_candidates; i++) {
-        draw(&good, t, weights, &q->rng, x);
-        double r = mixture_log(&good, t, x) - mixture_log(&rest, t, x);
-        if (r > most || i == 0) {
-            most = r;
-            memcpy(best, x, d * sizeof *best);
-        }
+        draw(&good, t, weights, r, x + i * d);
+        double ratio = mixture_log(&good, t, x + i * d) - mixture_log(&rest, t, x + i * d);
+        uint32_t j = i;
+        for (; j > 0 && order[j - 1].ratio < ratio; j--)
+            order[j] = order[j - 1];
+        order[j] = (struct scored){ratio, i};
     }
-    keep(t, s, best);
+    if (!s->drawn)
+        s->drawn = mem_alloc(t->n_candidates * d * sizeof *s->drawn);
+    for (uint32_t i = 0; i < t->n_candidates; i++)
+        memcpy(s->drawn + i * d, x + order[i].at * d, d * sizeof *x);
     mem_free(good.heights);
     mem_free(rest.heights);
     mem_free(rows);
     mem_free(x);
 }
 
+static uint32_t slot_place(const struct sheet *s, uint32_t slot)
+{
+    uint32_t low = 0, high = s->n_slots;
+    while (low + 1 < high) {
+        uint32_t mid = (low + high) / 2;
+        if (s->slots[mid] <= slot)
+            low = mid;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+// What the first attempt drew serves the next ones too, the second best for the
+// second and so on: a pure function of the trial, kept only to save time.
 struct gene tpe_joint_choose(struct tpe_ask *q, const struct decision *d)
 {
     struct tpe *t = q->tpe;
+    struct sheet *s = &t->sheets[d->slot->context];
+    uint32_t round = q->ask->attempt / t->n_candidates;
+    uint64_t serial = (q->ask->trial + 1) << 16 | round;
 
-    if (t->drawn_for[d->index] != t->serial)
-        draw_context(q, &t->sheets[d->slot->context]);
-    return decision_nearest(d, t->drawn[d->index], &q->rng);
+    if (s->drawn_for != serial || s->drawn_told != t->n_synced) {
+        struct ask same = {.trial = q->ask->trial, .attempt = round};
+        struct rng r = ask_rng(t->history, &same, ENTITY_CONTEXT + d->slot->context);
+        draw_context(t, s, &r);
+        s->drawn_for = serial;
+        s->drawn_told = t->n_synced;
+    }
+    uint32_t take = q->ask->attempt % t->n_candidates;
+    double x = s->drawn[(size_t)take * s->n_slots + slot_place(s, d->index)];
+    struct gene g = {.slot = d->index, .k = (uint64_t)x};
+    if (d->slot->kind != SLOT_CHOICE)
+        g = slot_gene(d->slot, d->index, x);
+    return decision_nearest(d, g, &q->rng);
 }

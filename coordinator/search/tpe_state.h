@@ -28,6 +28,10 @@ struct sheet {
     const uint32_t *slots;
     uint32_t *records; // ascending
     double *rows;      // [n][n_slots]: place on the slot's scale, or option
+    // The draw of the trial at hand, the best first; a later attempt takes the next.
+    uint64_t drawn_for; // the trial + 1
+    uint32_t drawn_told;
+    double *drawn;     // [n_candidates][n_slots]
 };
 
 struct tpe {
@@ -48,15 +52,12 @@ struct tpe {
     double *share_good, *share_rest; // [widest choice]: scratch
     double *pending;                 // [as many as are pending]: scratch
     uint32_t cap_pending;
-    // the joint draw of the ask at hand
-    struct gene *drawn;  // [n_slots]
-    uint32_t *drawn_for; // [n_slots] serial of the ask that drew it
-    uint32_t serial;
 };
 
 // One ask's walk.
 struct tpe_ask {
     struct tpe *tpe;
+    const struct ask *ask;
     struct rng rng;
 };
 
