@@ -145,6 +145,7 @@ static enum error retry_now(const struct call *c, struct docket *r)
     enum error e = turn_request(s, &x, c->t);
     if (e)
         return e;
+    drive_reopen(s, r);
     if (r->durability != DURABILITY_NONE)
         turn_journal(s, r->number, JOURNAL_RETRY, (struct bin){0}, r->durability);
     struct value v = state_of(r, c->a);
@@ -235,7 +236,7 @@ static enum error api_extend(struct call *c)
     if (!e)
         e = api_int(c, "trials", &trials);
     if (!e && trials < 1)
-        e = errtext_set(c->t, ERR_INVALID, "'trials' is missing: how many more, at least 1");
+        e = errtext_set(c->t, ERR_INVALID, "'trials' is missing: how many in all, at least 1");
     if (e)
         return e;
     return r->live ? extend_now(c, r) : reopen(c, r, extend_answered);

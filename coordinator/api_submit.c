@@ -165,8 +165,8 @@ static enum error
 accept(const struct call *c, struct plan *p, const struct submission *x, struct docket **out)
 {
     struct shell *s = c->shell;
-    struct docket *r = docket_create(s, x->name ? x->name : p->name);
-    r->kind = mem_dup(p->kind);
+    struct docket *r = docket_create(s, x->name ? x->name : p->checked->jobfile.name);
+    r->kind = mem_dup(p->checked->jobfile.kind);
     r->workload = mem_dup(p->job.workload);
     r->owner = mem_dup(x->owner);
     drive_attach(s, r, p);
@@ -185,7 +185,7 @@ accept(const struct call *c, struct plan *p, const struct submission *x, struct 
 static enum error check(const struct call *c, const struct plan *p)
 {
     const struct shell *s = c->shell;
-    if (p->commands && !s->o.allow_exec)
+    if (p->checked->commands && !s->o.allow_exec)
         return errtext_set(
             c->t, ERR_DENIED,
             "workload '%s' runs commands, which this coordinator does not allow; "
@@ -225,7 +225,7 @@ static enum error submit(const struct call *c)
 enum error api_submit(struct call *c)
 {
     struct shell *s = c->shell;
-    if (workloads_known(s) || s->catalog_asked || !s->o.worker_program)
+    if (workloads_known(s))
         return submit(c);
     // Workers are likely to be on their way: starting one more program would only
     // make them slower.
@@ -278,10 +278,11 @@ enum error api_validate(struct call *c)
         return e;
     struct value v = value_map();
     (void)value_set(c->a, &v, "ok", value_bool(true));
-    (void)value_set(c->a, &v, "name", p->name ? value_str(c->a, p->name) : value_null());
-    (void)value_set(c->a, &v, "kind", value_str(c->a, p->kind));
-    (void)value_set(c->a, &v, "workload", value_str(c->a, p->job.workload));
-    (void)value_set(c->a, &v, "commands", value_bool(p->commands));
+    const struct jobfile *f = &p->checked->jobfile;
+    (void)value_set(c->a, &v, "name", f->name ? value_str(c->a, f->name) : value_null());
+    (void)value_set(c->a, &v, "kind", value_str(c->a, f->kind));
+    (void)value_set(c->a, &v, "workload", value_str(c->a, f->workload));
+    (void)value_set(c->a, &v, "commands", value_bool(p->checked->commands));
     plan_destroy(p);
     return api_answer(c, &v);
 }

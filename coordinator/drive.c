@@ -24,6 +24,7 @@ void drive_attach(struct shell *s, struct docket *r, struct plan *p)
     l->told_end = &l->told;
     l->extensions_end = &l->extensions;
     ranges_init(&l->told_failed);
+    ranges_init(&l->reopened);
     r->live = l;
     r->durability = p->job.durability;
 }
@@ -35,6 +36,7 @@ static void live_destroy(struct live *l)
     arena_destroy(l->waiting);
     arena_destroy(l->progress_arena);
     ranges_fini(&l->told_failed);
+    ranges_fini(&l->reopened);
     for (uint32_t i = 0; i < l->n_failures; i++)
         mem_free(l->failures[i].text);
     mem_free(l);
@@ -122,8 +124,8 @@ static void say_items(struct shell *s, struct docket *r, const struct driver_out
             params[i] = pack(&o->params[i], a);
     }
     // What a driver on the pool asked is kept: after a restart it is not asked again.
-    bool keep = n && (params || !l->plan->driver->is_inline);
-    if (keep && r->durability != DURABILITY_NONE)
+    // An inline driver says the same anew, and at once.
+    if (n && !l->plan->driver->is_inline && r->durability != DURABILITY_NONE)
         turn_journal(s, r->number, JOURNAL_ASKED, asked_entry(l->n_items, n, o->params, a),
                      r->durability);
     l->n_items += n;
@@ -175,7 +177,8 @@ static void take_output(struct shell *s, struct docket *r)
         l->progress = value_copy(l->progress_arena, &o->progress);
     }
     say_items(s, r, o);
-    if (!o->finished)
+    // With items open again it will say so once more.
+    if (!o->finished || l->n_reopening || l->reopened.total)
         return;
     l->finishing = true;
     if (!o->n_blobs) {
@@ -242,8 +245,9 @@ void drive_steps(struct shell *s)
         struct live *l = r->live;
         struct docket *next = l->next_due;
         l->step_due = false;
-        // While one is under way the next is wanted again when it is back.
-        if (!l->stepping && !l->finishing)
+        // While one is under way the next is wanted again when it is back; while items
+        // are open again, when they were told.
+        if (!l->stepping && !l->finishing && !l->reopened.total)
             step(s, r);
         r = next;
     }
@@ -336,6 +340,7 @@ static void forget_failures(struct live *l, const struct outcome *o)
 {
     uint32_t n = 0;
     ranges_remove(&l->told_failed, o->first, o->first + o->count);
+    ranges_remove(&l->reopened, o->first, o->first + o->count);
     for (uint32_t i = 0; i < l->n_failures; i++) {
         bool again = l->failures[i].item - o->first < o->count;
         if (again)
@@ -384,6 +389,22 @@ void drive_tell(struct shell *s, struct docket *r, const struct outcome *told)
     struct told *x = keep(l, &o);
     *l->told_end = x;
     l->told_end = &x->next;
+}
+
+// The failed items are open again in the core.  In the drivers' order of things this
+// happens where it stands among the tells.
+void drive_reopen(struct shell *s, struct docket *r)
+{
+    r->live->n_reopening++;
+    effects_add(shell_fx(s), EFFECT_REOPENED)->job = r->number;
+}
+
+void drive_reopened(struct docket *r)
+{
+    struct live *l = r->live;
+    l->n_reopening--;
+    for (uint32_t i = 0; i < l->told_failed.n; i++)
+        ranges_add(&l->reopened, l->told_failed.list[i].lo, l->told_failed.list[i].hi);
 }
 
 enum error drive_extend(struct shell *s, struct docket *r, const struct call *c)

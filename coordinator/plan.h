@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-// plan.h - a job file that was understood: checked, its driver made, what the core
-// must know of it.
+// plan.h - a job file that was understood (jobcheck.h), as the core and the
+// workers must know it.
 //
-// Ownership  The creator's; all that a plan points to lives in its arena, but for
-//            the driver's state, which goes with it too.
+// Ownership  The creator's, with all that it points to.
 // Threads    Confined to the loop's, but for the driver's state while it steps.
 
 #ifndef COORDINATOR_PLAN_H
@@ -17,22 +16,19 @@
 #include "common/value.h"
 #include "coordinator/driver.h"
 #include "coordinator/event.h"
+#include "coordinator/jobcheck.h"
 
 struct plan_source {
     const char *text; // of the job file
     size_t n_text;
     const char *file; // its name, for messages
-    // Attachments: list of {name, hash (bin 32), size, mode}; NULL: not checked.
+    // Attachments: list of {name, hash (32 bytes), size, mode}; NULL: not looked at.
     const struct value *files;
     const struct value *catalog; // workloads; NULL: none is known
 };
 
 struct plan {
-    struct arena *arena;
-    const struct value *spec;
-    const char *name; // of the job; NULL: the file does not say
-    const char *kind;
-    bool commands; // its workload runs the user's commands
+    struct job_plan *checked;
     const struct driver *driver;
     void *state;
     struct job_spec job; // without number, name, owner

@@ -30,7 +30,7 @@ static void replay_result(struct shell *s, struct docket *r, const struct journa
                                             .type = MSG_RESULT,
                                             .length = x->bytes.n},
                      header);
-    if (codec_decode(header, sizeof header, x->bytes.p, x->bytes.n, s->turn->arena, &m, &t)) {
+    if (codec_decode((struct bin){header, sizeof header}, x->bytes, s->turn->arena, &m, &t)) {
         bad_entry(x, &t);
         return;
     }
@@ -72,14 +72,14 @@ static void replay_asked(struct shell *s, struct docket *r, const struct journal
                                   .items = {.n_items = l->n_items, .params = params}});
 }
 
-static void replay_extend(struct shell *s, struct docket *r, const struct journal_entry *x)
+static void replay_extend(struct docket *r, const struct journal_entry *x)
 {
     struct errtext t = {{0}};
     const struct driver *d = r->live->plan->driver;
     // The driver may keep what it was given.
-    struct value *v = arena_alloc(r->live->plan->arena, sizeof *v);
-    (void)s;
-    enum error e = pack_read(x->bytes.p, x->bytes.n, r->live->plan->arena, v, &t);
+    struct arena *a = r->live->plan->checked->arena;
+    struct value *v = arena_alloc(a, sizeof *v);
+    enum error e = pack_read(x->bytes.p, x->bytes.n, a, v, &t);
     if (!e && d->extend)
         e = d->extend(r->live->plan->state, v, &t);
     if (e)
@@ -97,13 +97,14 @@ static void replay(struct shell *s, const struct journal_entry *x, bool asked)
         replay_asked(s, r, x);
         break;
     case JOURNAL_EXTEND:
-        replay_extend(s, r, x);
+        replay_extend(r, x);
         break;
     case JOURNAL_RESULT:
         replay_result(s, r, x);
         break;
     case JOURNAL_RETRY:
         turn_event(s, &(struct event){.type = EVENT_RETRY, .job = x->job});
+        drive_reopen(s, r);
         break;
     default:
         break;

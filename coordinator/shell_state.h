@@ -93,6 +93,8 @@ struct live {
     struct arena *progress_arena;
     struct value progress;
     struct ranges told_failed;
+    struct ranges reopened; // of them, to be told anew before the driver goes on
+    uint32_t n_reopening;   // retries on their way to the driver
     struct failure failures[FAILURES_MAX];
     uint32_t n_failures;
     uint64_t n_quarantined; // read back after a restart
@@ -270,6 +272,8 @@ void drive_attach(struct shell *s, struct docket *r, struct plan *p); // takes t
 MUST_CHECK enum error drive_submit(struct shell *s, struct docket *r, struct errtext *t);
 void drive_detach(struct docket *r);
 void drive_tell(struct shell *s, struct docket *r, const struct outcome *o);
+void drive_reopen(struct shell *s, struct docket *r);
+void drive_reopened(struct docket *r);
 void drive_want_step(struct shell *s, struct docket *r);
 void drive_steps(struct shell *s); // those that are due
 // Replies when the driver has taken it.

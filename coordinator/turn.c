@@ -202,6 +202,11 @@ static void release_effect(struct shell *s, const struct effect *e)
         if (r)
             docket_ended(s, r, e->state, e->why);
         break;
+    case EFFECT_REOPENED:
+        r = docket_get(s, e->job);
+        if (r && r->live)
+            drive_reopened(r);
+        break;
     case EFFECT_CHANGED:
         r = docket_get(s, e->job);
         if (r && r->live)
