@@ -40,7 +40,7 @@ struct parser {
     size_t n_anchors, cap_anchors;
 };
 
-// A place in the text, counted from 1.
+// A place in the text, counted from 1; 0: the library does not know it.
 struct place {
     uint32_t line;
     uint32_t column;
@@ -68,14 +68,14 @@ fail(const struct parser *p, enum error e, struct place at, const char *fmt, ...
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    return errtext_set(p->t, e, "%s:%" PRIu32 ":%" PRIu32 ": %s", p->file, at.line, at.column,
-                       text);
+    return errtext_set(p->t, e, "%s:%" PRIu32 ":%" PRIu32 ": %s", p->file,
+                       at.line ? at.line : 1, at.column ? at.column : 1, text);
 }
 
 static struct place place_of(const struct fy_mark *m)
 {
     if (!m || m->line < 0 || m->column < 0)
-        return (struct place){1, 1};
+        return (struct place){0, 0};
     return (struct place){(uint32_t)m->line + 1, (uint32_t)m->column + 1};
 }
 
@@ -240,6 +240,16 @@ parse_child(struct parser *p, struct fy_event *e, struct extent *x, struct value
     return error;
 }
 
+// A value that is left out stands nowhere: it gets the place of what it belongs to.
+static struct value placed(struct value v, struct place owner)
+{
+    if (!v.line) {
+        v.line = owner.line;
+        v.column = owner.column;
+    }
+    return v;
+}
+
 static enum error parse_list(struct parser *p, struct extent *x, struct value *out)
 {
     size_t base = p->n_stack;
@@ -255,7 +265,7 @@ static enum error parse_list(struct parser *p, struct extent *x, struct value *o
         if (ended)
             break;
         if (!error)
-            push(p)->value = v;
+            push(p)->value = placed(v, (struct place){out->line, out->column});
     }
     uint32_t n = (uint32_t)(p->n_stack - base);
     out->type = VALUE_LIST;
@@ -297,6 +307,8 @@ static enum error parse_pair(struct parser *p, struct fy_event *key, struct exte
     if (e)
         error = parse_child(p, e, x, &pair.value);
     done(p, e);
+    pair.value =
+        error ? value_null() : placed(pair.value, (struct place){pair.line, pair.column});
     if (!error)
         *push(p) = pair;
     return error;
@@ -451,6 +463,7 @@ static enum error parse_stream(struct parser *p, struct value *out)
         ended = e && e->type == FYET_STREAM_END;
         done(p, e);
     }
+    *out = placed(*out, (struct place){1, 1});
     return error;
 }
 

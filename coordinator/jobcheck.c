@@ -96,6 +96,36 @@ static enum error check_params(struct job_plan *p, const struct spec *job)
                         &p->params);
 }
 
+// Every name that a space sets, those beneath a choice's values too, is a
+// parameter that may vary.  The driver has seen that the space makes sense.
+static enum error check_names(const struct job_plan *p, const struct spec *nest)
+{
+    enum error e = OK;
+
+    for (uint32_t i = 0; i < nest->map->n && !e; i++) {
+        const struct value_pair *pair = &nest->map->pairs[i];
+        struct value key = {.line = pair->line, .column = pair->column};
+        struct spec at = spec_at(nest, &key, "%s", pair->key);
+        const struct value *values = value_find(&pair->value, "values");
+        e = params_check_set(p->entry, &at, pair->key, NULL);
+        for (uint32_t k = 0; !e && values && values->type == VALUE_MAP && k < values->n; k++) {
+            const struct value *inner = &values->pairs[k].value;
+            struct spec below = spec_at(nest, inner, "%s.%s", pair->key, values->pairs[k].key);
+            if (inner->type == VALUE_MAP)
+                e = check_names(p, &below);
+        }
+    }
+    return e;
+}
+
+static enum error check_space(const struct job_plan *p, const struct spec *job)
+{
+    const struct value *space = value_find(job->map, "space");
+    struct spec at = spec_at(job, space, "space");
+
+    return space && space->type == VALUE_MAP ? check_names(p, &at) : OK;
+}
+
 static enum error create_driver(struct job_plan *p, const char *file, struct errtext *t)
 {
     struct driver_setup setup = {
@@ -140,6 +170,8 @@ enum error job_plan_create(const char *text,
         p->driver = p->jobfile.driver;
         if (!(e = check_workload(p, &job, catalog)) && !(e = check_params(p, &job)))
             e = create_driver(p, file, t);
+        if (!e)
+            e = check_space(p, &job);
     }
     if (e) {
         job_plan_destroy(p);

@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/mem.h"
+#include "common/options.h"
 #include "coordinator/spec.h"
 
 // Limits that keep a typing error from becoming a job nobody meant.
@@ -30,6 +31,20 @@ const char *const jobfile_keys[] = {
     "deadline_s", "tags",         "durability", "reproducible", NULL,
 };
 
+// Likely a typing error: then the key that is there is the one to name.
+static enum error kind_missing(const struct spec *s, const char *kinds)
+{
+    static const char *const kind[] = {"kind", NULL};
+
+    for (uint32_t i = 0; i < s->map->n; i++) {
+        const struct value_pair *p = &s->map->pairs[i];
+        struct value at = {.line = p->line, .column = p->column};
+        if (strcmp(p->key, "kind") != 0 && options_nearest(p->key, kind))
+            return spec_fail(s, &at, "unknown key '%s', did you mean 'kind'?", p->key);
+    }
+    return spec_fail(s, NULL, "key 'kind' is missing, expected one of: %s", kinds);
+}
+
 static enum error check_kind(const struct spec *s, struct jobfile *j)
 {
     const char *kinds[KINDS_MAX + 1] = {NULL};
@@ -42,7 +57,7 @@ static enum error check_kind(const struct spec *s, struct jobfile *j)
     if (s->map->type != VALUE_MAP)
         return spec_keys(s, kinds, NULL);
     if (!spec_find(s, "kind"))
-        return spec_fail(s, NULL, "key 'kind' is missing, expected one of: %s", list);
+        return kind_missing(s, list);
     enum error e = spec_str(s, "kind", kinds, &j->kind);
     if (!e)
         j->driver = driver_find(j->kind);

@@ -255,27 +255,37 @@ enum error params_check(const struct value *entry,
     return check_required(list, params, elsewhere);
 }
 
-static enum error
-unknown_name(const struct value *entry, const struct spec *at, const char *name)
+static struct value searchable_of(const struct value *entry, struct arena *a)
 {
-    struct arena *a = arena_create();
     const struct value *list = value_find(entry, "params");
-    struct value searchable = value_list();
-    char known[600];
+    struct value out = value_list();
 
     for (uint32_t i = 0; list && list->type == VALUE_LIST && i < list->n; i++)
         if (params_flag(&list->items[i], "searchable"))
-            value_push(a, &searchable, list->items[i]);
-    const char *const *names = names_of(&searchable, a);
+            value_push(a, &out, list->items[i]);
+    return out;
+}
+
+static enum error
+cannot_vary(const struct value *entry, const struct spec *at, const char *name)
+{
+    struct arena *a = arena_create();
+    struct value list = searchable_of(entry, a);
+    const char *const *names = names_of(&list, a);
     const char *near = options_nearest(name, names);
+    char known[600];
     enum error e;
+
     spec_join(names, known, sizeof known);
-    if (near)
+    if (params_flag(entry, "commands"))
+        e = spec_fail(at, NULL,
+                      "'%.60s' is the same for all items, expected a name of your own", name);
+    else if (near)
         e = spec_fail(at, NULL, "'%.60s' is no parameter that can vary, did you mean '%s'?",
                       name, near);
     else
-        e = spec_fail(at, NULL, "'%.60s' is no parameter that can vary, expected one of: %s",
-                      name, known);
+        e = spec_fail(at, NULL, "'%.60s' is no parameter that can vary, expected %s%s", name,
+                      list.n ? "one of: " : "none: all are the same for all items", known);
     arena_destroy(a);
     return e;
 }
@@ -290,6 +300,6 @@ enum error params_check_set(const struct value *entry,
     if (!entry || (!param && params_flag(entry, "commands")))
         return OK;
     if (!param || !params_flag(param, "searchable"))
-        return unknown_name(entry, at, name);
+        return cannot_vary(entry, at, name);
     return v ? check_value(param, at, v) : OK;
 }

@@ -114,6 +114,8 @@ enum error spec_keys(const struct spec *s, const char *const *keys, const char *
     const char *all[NAMES_MAX + 1];
     uint32_t n = 0;
 
+    if (s->map->type == VALUE_NULL && !*s->path)
+        return spec_fail(s, NULL, "the file is empty, expected a map of keys and values");
     if (s->map->type != VALUE_MAP)
         return expected_at(s, s->map, *s->path ? "" : "the file", "a map of keys and values");
     // The kind's own keys first: they are the likelier ones in a list of names.
@@ -295,9 +297,12 @@ enum error spec_list(
 enum error spec_strs(
     const struct spec *s, const char *key, uint32_t min, uint32_t max, const struct value **out)
 {
-    const struct value *list = NULL;
-    enum error e = spec_list(s, key, min, max, &list);
+    const struct value *list = spec_find(s, key);
+    enum error e;
 
+    if (list && list->type != VALUE_LIST)
+        return spec_expected(s, key, "a list of strings");
+    e = spec_list(s, key, min, max, &list);
     if (e || !list)
         return e;
     for (uint32_t i = 0; i < list->n; i++) {

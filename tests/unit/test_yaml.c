@@ -159,6 +159,17 @@ START_TEST(every_node_and_key_knows_its_place)
 }
 END_TEST
 
+START_TEST(what_is_left_out_stands_where_it_belongs)
+{
+    ck_assert_int_eq(parse("a: 1\nb:\nc:\n-\n- x\n"), OK);
+    ck_assert_uint_eq(value_find(&v, "b")->line, 2);
+    ck_assert_uint_eq(value_find(&v, "b")->column, 1);
+    ck_assert_uint_eq(value_find(&v, "c")->items[0].line, 4);
+    ck_assert_int_eq(parse(""), OK);
+    ck_assert_uint_eq(v.line, 1);
+}
+END_TEST
+
 START_TEST(special_floats_are_floats)
 {
     ck_assert_int_eq(parse("[.inf, -.Inf, +.INF, .nan]"), OK);
@@ -297,6 +308,7 @@ int main(void)
     tcase_add_loop_test(c, a_wrong_text_is_named_with_its_place, 0,
                         sizeof wrong / sizeof *wrong);
     tcase_add_test(c, every_node_and_key_knows_its_place);
+    tcase_add_test(c, what_is_left_out_stands_where_it_belongs);
     tcase_add_test(c, special_floats_are_floats);
     tcase_add_test(c, an_alias_has_the_place_where_it_stands);
     tcase_add_test(c, a_billion_laughs_are_refused_at_once);
