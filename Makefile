@@ -165,7 +165,7 @@ bench-dispatch: benches ## dispatch next to raw programs and peers, alternating
 C_FILES := $(call src,common protocol coordinator worker cluster/client) $(UNIT_SRC) $(SIM_SRC) \
            $(MPITEST_SRC) $(FUZZ_SRC) $(wildcard tests/unit/harness.c tests/fuzz/replay.c) $(BENCH_SRC)
 H_FILES := $(wildcard $(addsuffix /*.h,$(sort $(dir $(C_FILES)))) protocol/*.def)
-SH_FILES = $(shell grep -lE '^\#!/bin/(sh|bash)' scripts/* .ci/* cluster/*/*.sh tests/*/* 2>/dev/null)
+SH_FILES = $(shell grep -lE '^\#!/bin/(sh|bash)' scripts/* .ci/* cluster/* cluster/*/* cluster/*/*/* tests/*/* 2>/dev/null)
 lint: ## clang-format, layers, sizes, shellcheck, clang-tidy
 	@clang-format --dry-run -Werror $(C_FILES) $(filter %.h,$(H_FILES))
 	@scripts/check-layers
