@@ -27,9 +27,9 @@
 #define GRACE_NS (500 * CLOCK_MS)
 // The first checks follow each other closely, since a fork bomb doubles; then
 // one comes every CHECK_NS, and takes at most one part in CHECK_SHARE of the time.
-#define CHECK_FIRST_NS (10 * CLOCK_MS)
+#define CHECK_FIRST_NS (20 * CLOCK_MS)
 #define CHECK_NS       (100 * CLOCK_MS)
-enum { CHECK_SHARE = 20 };
+enum { CHECK_SHARE = 50 };
 // SIGKILL again while somebody is left; when nobody has ended for so long, they
 // sleep in the kernel.
 #define AGAIN_NS (5 * CLOCK_MS)
