@@ -212,6 +212,8 @@ static enum error submit(const struct call *c)
         return e;
     if (x.wait || x.watch)
         watch_add(c->shell, r, c->peer, c->id, x.wait);
+    // Who waits for the end is told nothing before: the row may share a commit.
+    c->shell->turn->lazy = x.wait;
     if (!x.wait) {
         struct value v = document_row(c->shell, r, c->a);
         (void)value_set(c->a, &v, "number", value_uint(r->number));

@@ -396,7 +396,9 @@ void drive_tell(struct shell *s, struct docket *r, const struct outcome *told)
 void drive_reopen(struct shell *s, struct docket *r)
 {
     r->live->n_reopening++;
-    effects_add(shell_fx(s), EFFECT_REOPENED)->job = r->number;
+    struct effect *e = effects_add(shell_fx(s), EFFECT_REOPENED);
+    e->after = true;
+    e->job = r->number;
 }
 
 void drive_reopened(struct docket *r)

@@ -94,6 +94,9 @@ struct driver {
     const char *name; // the job file's `kind`
     const char *help;
     bool is_inline;
+    // Its items do not depend on what it is told: it may be told before the outcomes are
+    // committed, since whatever follows from them stands behind them in the journal.
+    bool knows_all_items;
     const char *const
         *keys; // NULL-ended: top-level job keys of this kind beside the common ones
     // How results travel: DRIVER_ROWS: every item's metrics; DRIVER_FOLDS: folds

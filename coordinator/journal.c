@@ -24,6 +24,8 @@ enum {
 // How long the thread looks for more before it sleeps, right after work: a
 // wake-up costs about as much.
 #define SPIN_NS INT64_C(30000)
+// A short job's submission and result fall within it.
+#define LAZY_NS (2 * CLOCK_MS)
 
 static int note_wal_pages(void *arg, sqlite3 *db, const char *name, int n)
 {
@@ -132,17 +134,41 @@ static void checkpoint(struct journal *j)
     j->wal_pages = 0;
 }
 
-// Everything that waits, up to a question or the end, which is returned.
+// Everything that waits is put to the group, up to a question or the end, which is
+// returned.
 static struct handed *gather(struct journal *j, struct handed **group, uint32_t *n)
 {
     struct handed *h = NULL;
-    *n = 0;
     while (*n < GROUP_MAX && (h = mailbox_take(j->in))) {
         if (h->type != HANDED_BATCH)
             return h;
         group[(*n)++] = h;
     }
     return NULL;
+}
+
+static bool is_lazy(struct handed *const *group, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (!group[i]->batch.lazy)
+            return false;
+    return n > 0;
+}
+
+// Batches that nobody waits for stay for a while.
+static struct handed *gather_group(struct journal *j, struct handed **group, uint32_t *n)
+{
+    *n = 0;
+    struct handed *h = gather(j, group, n);
+    int64_t until = clock_now() + LAZY_NS;
+    while (!h && *n < GROUP_MAX && is_lazy(group, *n)) {
+        int64_t left = until - clock_now();
+        if (left <= 0)
+            break;
+        mailbox_wait(j->in, left, 0);
+        h = gather(j, group, n);
+    }
+    return h;
 }
 
 static void wait_for_work(struct journal *j, bool worked)
@@ -160,7 +186,7 @@ static void *journal_thread(void *arg)
     bool worked = false;
     while (!stopped) {
         uint32_t n;
-        struct handed *h = gather(j, group, &n);
+        struct handed *h = gather_group(j, group, &n);
         if (!n && !h) {
             wait_for_work(j, worked);
             worked = false;

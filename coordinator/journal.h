@@ -68,6 +68,7 @@ struct journal_batch {
     const struct journal_entry *entries;
     uint32_t n;
     enum durability durability;
+    bool lazy; // may wait some milliseconds for another batch to share its commit
 };
 
 struct journal_options {

@@ -49,6 +49,7 @@ struct turn {
     struct arena *arena;
     struct effects fx;
     uint64_t number;                    // of the commit it waits for
+    bool lazy;                          // nobody waits for what it writes, if that is one entry
     struct journal_question *questions; // go behind its writes
     uint32_t n_questions, cap_questions;
 };

@@ -20,6 +20,7 @@ void turn_begin(struct shell *s)
         t->arena = arena_create();
     }
     t->number = 0;
+    t->lazy = false;
     t->questions = NULL;
     t->n_questions = t->cap_questions = 0;
     effects_init(&t->fx, t->arena);
@@ -173,7 +174,8 @@ static void hand_over(struct shell *s, struct turn *t, uint32_t n)
     for (uint32_t i = 0; i < t->fx.n; i++)
         if (t->fx.list[i].type == EFFECT_JOURNAL)
             list[k++] = entry_of(s, &t->fx.list[i]);
-    struct journal_batch b = {.entries = list, .n = n, .durability = t->fx.durability};
+    struct journal_batch b = {
+        .entries = list, .n = n, .durability = t->fx.durability, .lazy = t->lazy && n == 1};
     t->number = s->handed = journal_hand_over(s->journal, &b);
 }
 
@@ -194,7 +196,7 @@ static void release_effect(struct shell *s, const struct effect *e)
         break;
     case EFFECT_TELL:
         r = docket_get(s, e->job);
-        if (r && r->live)
+        if (e->after && r && r->live)
             drive_tell(s, r, &e->outcome);
         break;
     case EFFECT_JOB:
@@ -204,7 +206,7 @@ static void release_effect(struct shell *s, const struct effect *e)
         break;
     case EFFECT_REOPENED:
         r = docket_get(s, e->job);
-        if (r && r->live)
+        if (e->after && r && r->live)
             drive_reopened(r);
         break;
     case EFFECT_CHANGED:
@@ -224,11 +226,35 @@ static void release(struct shell *s, struct turn *t)
     recycle(s, t);
 }
 
+// Outcomes for drivers that need not wait for the commit: so a result and the end
+// that it brings about are one commit.
+static void tell_early(struct shell *s, uint32_t from)
+{
+    struct effects *fx = shell_fx(s);
+    for (uint32_t i = from; i < fx->n; i++) {
+        struct effect *e = &fx->list[i];
+        if (e->type != EFFECT_TELL && e->type != EFFECT_REOPENED)
+            continue;
+        struct docket *r = docket_get(s, e->job);
+        if (!r || !r->live || !r->live->plan->driver->knows_all_items)
+            continue;
+        e->after = false; // done
+        if (e->type == EFFECT_TELL)
+            drive_tell(s, r, &e->outcome);
+        else
+            drive_reopened(r);
+    }
+    drive_steps(s);
+}
+
 void turn_end(struct shell *s)
 {
     struct turn *t = s->turn;
     uint32_t n_writes = 0;
+    tell_early(s, 0);
+    uint32_t n = t->fx.n;
     turn_event(s, &(struct event){.type = EVENT_TURN_END});
+    tell_early(s, n);
     for (uint32_t i = 0; i < t->fx.n; i++)
         n_writes += t->fx.list[i].type == EFFECT_JOURNAL;
     if (n_writes && !s->recovering)

@@ -108,6 +108,7 @@ const struct driver sweep_driver = {
         "The same work at many items, at every point of a grid: the metrics' counts, means, "
         "deviations and quantiles.",
     .is_inline = true,
+    .knows_all_items = true,
     .keys = keys,
     .wants = wants,
     .create = create,

@@ -101,7 +101,8 @@ static void await_number(uint64_t number)
 
 static uint64_t hand(const struct journal_entry *list, uint32_t n, enum durability d)
 {
-    return journal_hand_over(j, &(struct journal_batch){list, n, d});
+    return journal_hand_over(j,
+                             &(struct journal_batch){.entries = list, .n = n, .durability = d});
 }
 
 // What a reading saw, as one string: "job:bytes;…".
