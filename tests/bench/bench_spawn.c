@@ -18,8 +18,6 @@
 
 enum { PAIRS_MAX = 100 };
 
-extern char **environ;
-
 static const char *const argv[] = {"/bin/true", NULL};
 
 static double run_bare(int n)

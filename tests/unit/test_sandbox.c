@@ -69,7 +69,7 @@ static int count_alive(void)
     int found = 0;
     while ((e = readdir(proc))) {
         char path[300], text[4096];
-        if (!isdigit((unsigned char)e->d_name[0]) || atoi(e->d_name) == getpid())
+        if (!isdigit((unsigned char)e->d_name[0]) || strtol(e->d_name, NULL, 10) == getpid())
             continue;
         snprintf(path, sizeof path, "/proc/%s/cmdline", e->d_name);
         int fd = open(path, O_RDONLY | O_CLOEXEC);
