@@ -26,8 +26,8 @@ static enum error decode_message(struct job *j, struct errtext *t)
     struct frame_header h = {
         .version = WIRE_VERSION, .type = MSG_JOB, .length = j->spec.job_message.n};
     frame_put_header(&h, header);
-    return codec_decode(header, sizeof header, j->spec.job_message.p, j->spec.job_message.n,
-                        j->arena, &j->message, t);
+    return codec_decode((struct bin){header, sizeof header}, j->spec.job_message, j->arena,
+                        &j->message, t);
 }
 
 enum error job_submit(struct core *c, const struct job_spec *s, struct errtext *t)

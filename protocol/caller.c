@@ -26,8 +26,9 @@ enum error caller_open(const struct caller_options *o, struct caller **out, stru
         c->o.answer_ns = ANSWER_DEFAULT;
     c->endpoint = mem_dup(o->endpoint);
     c->arena = arena_create();
-    enum error e = channel_connect(
-        o->endpoint, o->key_dir, o->role_key ? o->role_key : "submit", NULL, 0, &c->channel, t);
+    enum error e =
+        channel_connect(o->endpoint, o->key_dir, o->role_key ? o->role_key : "submit",
+                        (struct bin){0}, &c->channel, t);
     if (e) {
         caller_close(c);
         return e;
@@ -163,7 +164,7 @@ enum error caller_call(struct caller *c,
                        struct value *reply,
                        struct errtext *t)
 {
-    struct message m = {.type = MSG_CALL}, r;
+    struct message m = {.type = MSG_CALL}, r = {0};
     struct buf b;
 
     c->stream = 0;

@@ -245,6 +245,11 @@ static const struct peer *identify(struct channel *c, struct parcel *p, enum rol
     return peers_add(c->peers, identity, n, fd, role);
 }
 
+static struct bin bytes_of(zmq_msg_t *m)
+{
+    return (struct bin){zmq_msg_data(m), (uint32_t)zmq_msg_size(m)};
+}
+
 static enum error
 decode(struct parcel *p, struct arena *a, struct message *m, struct errtext *t)
 {
@@ -252,14 +257,13 @@ decode(struct parcel *p, struct arena *a, struct message *m, struct errtext *t)
         return errtext_set(t, ERR_PROTO, "%u frames, expected a header and a payload", p->n);
     if (p->n > 3)
         return errtext_set(t, ERR_PROTO, "%u frames, at most 3", p->n);
-    enum error e = codec_decode(zmq_msg_data(&p->header), zmq_msg_size(&p->header),
-                                zmq_msg_data(p->payload), zmq_msg_size(p->payload), a, m, t);
+    enum error e = codec_decode(bytes_of(&p->header), bytes_of(p->payload), a, m, t);
     if (e || !p->raw)
         return e;
     if (zmq_msg_size(p->raw) > FRAME_RAW_MAX)
         return errtext_set(t, ERR_LIMIT, "%s: raw frame of %zu bytes, at most %d",
                            message_name(m->type), zmq_msg_size(p->raw), FRAME_RAW_MAX);
-    m->raw = (struct bin){zmq_msg_data(p->raw), (uint32_t)zmq_msg_size(p->raw)};
+    m->raw = bytes_of(p->raw);
     return OK;
 }
 

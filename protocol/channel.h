@@ -43,13 +43,12 @@ MUST_CHECK enum error channel_serve(const char *const *endpoints,
 // The endpoint as bound ("tcp://127.0.0.1:40123" for a port of *).
 const char *channel_endpoint(const struct channel *c, uint32_t i);
 // Client.  `role_key`: name of the pair in key_dir ("worker", "submit"); key_dir NULL
-// for ipc.  `identity` (at most 16 bytes) is better NULL: a ROUTER silently turns
+// for ipc.  `identity` (at most 16 bytes) is better empty: a ROUTER silently turns
 // away who comes with the name of a connection that it still believes in.
 MUST_CHECK enum error channel_connect(const char *endpoint,
                                       const char *key_dir,
                                       const char *role_key,
-                                      const void *identity,
-                                      size_t n_identity,
+                                      struct bin identity,
                                       struct channel **out,
                                       struct errtext *t);
 void channel_close(struct channel *c); // NULL is fine; what was sent has 100 ms to leave

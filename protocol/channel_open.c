@@ -225,14 +225,11 @@ use_client_keys(struct channel *c, const char *key_dir, const char *role_key, st
     return OK;
 }
 
-static enum error connect_client(struct channel *c,
-                                 const char *endpoint,
-                                 const void *identity,
-                                 size_t n_identity,
-                                 struct errtext *t)
+static enum error
+connect_client(struct channel *c, const char *endpoint, struct bin identity, struct errtext *t)
 {
-    assert(n_identity <= IDENTITY_MAX);
-    if (n_identity && zmq_setsockopt(c->socket, ZMQ_ROUTING_ID, identity, n_identity) != 0)
+    assert(identity.n <= IDENTITY_MAX);
+    if (identity.n && zmq_setsockopt(c->socket, ZMQ_ROUTING_ID, identity.p, identity.n) != 0)
         return zmq_error(t, ERR_INVALID, "identity");
     if (!set_int(c->socket, ZMQ_RECONNECT_IVL, RECONNECT_MS)
         || !set_int(c->socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS))
@@ -245,8 +242,7 @@ static enum error connect_client(struct channel *c,
 enum error channel_connect(const char *endpoint,
                            const char *key_dir,
                            const char *role_key,
-                           const void *identity,
-                           size_t n_identity,
+                           struct bin identity,
                            struct channel **out,
                            struct errtext *t)
 {
@@ -260,7 +256,7 @@ enum error channel_connect(const char *endpoint,
     if (!e && is_tcp(endpoint))
         e = use_client_keys(c, key_dir, role_key, t);
     if (!e)
-        e = connect_client(c, endpoint, identity, n_identity, t);
+        e = connect_client(c, endpoint, identity, t);
     if (e) {
         channel_close(c);
         return e;

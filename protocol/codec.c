@@ -32,6 +32,7 @@ enum message_index {
 
 enum presence { OPTIONAL, REQUIRED };
 
+// NOLINTBEGIN(bugprone-macro-parentheses): names of members
 #define RECORD(name, doc)              static const struct codec_field fields_##name[] = {
 #define MESSAGE(NAME, name, type, doc) RECORD(name, doc)
 #define FIELD(owner, key, kind, name, presence, doc)                                           \
@@ -49,6 +50,7 @@ enum presence { OPTIONAL, REQUIRED };
     }                                                                                          \
     ;
 #include "protocol/schema.def"
+// NOLINTEND(bugprone-macro-parentheses)
 
 #define N_FIELDS(name) ((uint32_t)(sizeof fields_##name / sizeof fields_##name[0]))
 
@@ -376,16 +378,14 @@ read_fields(struct decoder *d, const struct codec_table *table, char *body, uint
     return check_required(d, table, seen);
 }
 
-enum error codec_decode(const uint8_t *header,
-                        size_t n_header,
-                        const uint8_t *payload,
-                        size_t n_payload,
+enum error codec_decode(struct bin header,
+                        struct bin payload,
                         struct arena *a,
                         struct message *m,
                         struct errtext *t)
 {
     struct frame_header h = {0};
-    enum error e = frame_get_header(header, n_header, &h, t);
+    enum error e = frame_get_header(header.p, header.n, &h, t);
 
     *m = (struct message){.type = h.type, .flags = h.flags, .id = h.id};
     if (e)
@@ -393,14 +393,14 @@ enum error codec_decode(const uint8_t *header,
     const struct codec_table *table = table_of(h.type);
     if (!table)
         return errtext_set(t, ERR_UNSUPPORTED, "unknown message type 0x%02x", h.type);
-    if (h.length != n_payload)
-        return errtext_set(t, ERR_PROTO, "%s: payload of %zu bytes, header says %u",
-                           table->name, n_payload, h.length);
-    struct decoder d = {{payload, payload + n_payload}, a, t, table->name};
+    if (h.length != payload.n)
+        return errtext_set(t, ERR_PROTO, "%s: payload of %u bytes, header says %u", table->name,
+                           payload.n, h.length);
+    struct decoder d = {{payload.p, payload.p + payload.n}, a, t, table->name};
     e = read_fields(&d, table, (char *)m + BODY, 0);
     if (!e && d.c.p != d.c.end)
         e = errtext_set(t, ERR_PROTO, "%s: %zu bytes behind the payload", table->name,
                         (size_t)(d.c.end - d.c.p));
-    m->payload = (struct bin){payload, (uint32_t)n_payload};
+    m->payload = payload;
     return e;
 }

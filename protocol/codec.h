@@ -28,10 +28,8 @@ void codec_encode(const struct message *m, struct buf *out);
 // the way: bytes that decode would also pass guard_check.  Once the header is
 // understood, m->type and m->id are filled in even when the rest is refused.
 // ERR_PROTO, ERR_LIMIT; ERR_UNSUPPORTED: another version or an unknown type.
-MUST_CHECK enum error codec_decode(const uint8_t *header,
-                                   size_t n_header,
-                                   const uint8_t *payload,
-                                   size_t n_payload,
+MUST_CHECK enum error codec_decode(struct bin header,
+                                   struct bin payload,
                                    struct arena *a,
                                    struct message *m,
                                    struct errtext *t);

@@ -164,8 +164,9 @@ static enum error take_headed(struct guard_cursor *c, uint8_t first, struct guar
         out->type = GUARD_UINT;
         out->u = v;
         return OK;
-    case FORM_INT:
-        return take_signed((int64_t)(v << (64 - 8 * size)) >> (64 - 8 * size), out);
+    case FORM_INT: // its size is 1, 2, 4 or 8: the sign moves to the top and back
+        return take_signed((int64_t)(v << ((64 - 8 * size) & 63)) >> ((64 - 8 * size) & 63),
+                           out);
     case FORM_FLOAT:
         return take_float(v, size, out);
     case FORM_EXT:
@@ -189,30 +190,42 @@ enum error guard_next(struct guard_cursor *c, struct guard_token *out)
     return take_count(c, first >= 0x90 ? GUARD_LIST : GUARD_MAP, first & 15, out);
 }
 
-// Walks one value.  `why` says what stopped it.
+// The lists and maps that a walk is inside of.
+struct nest {
+    uint64_t left[GUARD_DEPTH_MAX]; // values still to come at each level
+    uint32_t n;
+};
+
+// Counts the value `t` and goes into it if it holds others.  False: too deep.
+static bool enter(struct nest *in, const struct guard_token *t, uint32_t depth)
+{
+    if (in->n)
+        in->left[in->n - 1]--;
+    if (t->type != GUARD_LIST && t->type != GUARD_MAP)
+        return true;
+    if (depth + in->n >= GUARD_DEPTH_MAX)
+        return false;
+    in->left[in->n++] = t->type == GUARD_MAP ? 2 * (uint64_t)t->n : t->n;
+    return true;
+}
+
+// Walks one value inside of `depth` others.  `why` says what stopped it.
 static enum error walk(struct guard_cursor *c, uint32_t depth, const char **why)
 {
-    uint64_t open[GUARD_DEPTH_MAX]; // values still to come at each level
-    uint32_t n = 0;
+    struct nest in; // zeroing the whole of it would cost more than the walk
+    in.n = 0;
 
-    *why = "ends early, or has a bad byte, length, count or string";
     do {
         struct guard_token t;
-        enum error e = guard_next(c, &t);
-        if (e)
-            return e;
-        if (n)
-            open[n - 1]--;
-        if (t.type == GUARD_LIST || t.type == GUARD_MAP) {
-            if (depth + n >= GUARD_DEPTH_MAX) {
-                *why = "lists and maps nested too deep";
-                return ERR_PROTO;
-            }
-            open[n++] = t.type == GUARD_MAP ? 2 * (uint64_t)t.n : t.n;
-        }
-        while (n && open[n - 1] == 0)
-            n--;
-    } while (n);
+        *why = "ends early, or has a bad byte, length, count or string";
+        if (guard_next(c, &t))
+            return ERR_PROTO;
+        *why = "lists and maps nested too deep";
+        if (!enter(&in, &t, depth))
+            return ERR_PROTO;
+        while (in.n && in.left[in.n - 1] == 0)
+            in.n--;
+    } while (in.n);
     *why = "";
     return OK;
 }

@@ -189,7 +189,7 @@ read_key_text(const char *path, bool secret, char out[KEY_TEXT_SIZE], struct err
 {
     char *text = NULL;
     enum error e = read_file(path, secret, &text, t);
-    if (e)
+    if (e || !text)
         return e;
     text[strcspn(text, " \t\r\n")] = 0;
     if (strlen(text) == Z85_LENGTH)

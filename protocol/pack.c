@@ -39,13 +39,13 @@ static void pack_pairs(msgpack_packer *pk, const struct value *v)
     bool is_sorted = true;
 
     if (v->n > sizeof few / sizeof few[0])
-        sorted = mem_alloc(v->n * sizeof *sorted);
+        sorted = mem_alloc(v->n * sizeof(void *));
     for (uint32_t i = 0; i < v->n; i++) {
         sorted[i] = &v->pairs[i];
         is_sorted = is_sorted && (i == 0 || by_key(&sorted[i - 1], &sorted[i]) < 0);
     }
     if (!is_sorted)
-        qsort(sorted, v->n, sizeof *sorted, by_key);
+        qsort(sorted, v->n, sizeof(void *), by_key);
     msgpack_pack_map(pk, v->n);
     for (uint32_t i = 0; i < v->n; i++) {
         size_t n = strlen(sorted[i]->key);
@@ -178,10 +178,10 @@ static enum error check_unique(struct reader *r, const struct value *map)
         i++;
     if (i >= map->n)
         return OK;
-    sorted = mem_alloc(map->n * sizeof *sorted);
+    sorted = mem_alloc(map->n * sizeof(void *));
     for (i = 0; i < map->n; i++)
         sorted[i] = &map->pairs[i];
-    qsort(sorted, map->n, sizeof *sorted, by_key);
+    qsort(sorted, map->n, sizeof(void *), by_key);
     for (i = 1; i < map->n && !e; i++)
         if (strcmp(sorted[i - 1]->key, sorted[i]->key) == 0)
             e = errtext_set(r->t, ERR_PROTO, "key '%.100s' comes twice", sorted[i]->key);

@@ -335,7 +335,7 @@ enum error link_thread_start(const struct link_thread_options *o,
     l->link = link_create(&o->link);
     enum error e = open_signals(l, t);
     if (!e)
-        e = channel_connect(o->endpoint, o->key_dir, "worker", NULL, 0, &l->channel, t);
+        e = channel_connect(o->endpoint, o->key_dir, "worker", (struct bin){0}, &l->channel, t);
     int failed = e ? 0 : pthread_create(&l->thread, NULL, run, l);
     if (failed)
         e = errtext_set(t, ERR_IO, "cannot start a thread: %s", strerror(failed));

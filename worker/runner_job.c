@@ -41,7 +41,7 @@ static enum error decode(struct runner_job *j, struct errtext *t)
     struct frame_header h = {.version = WIRE_VERSION, .type = MSG_JOB, .length = j->bytes.n};
     struct message m;
     frame_put_header(&h, header);
-    enum error e = codec_decode(header, sizeof header, j->bytes.p, j->bytes.n, j->arena, &m, t);
+    enum error e = codec_decode((struct bin){header, sizeof header}, j->bytes, j->arena, &m, t);
     if (e)
         return e;
     j->def = m.job;

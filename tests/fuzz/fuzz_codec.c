@@ -32,7 +32,8 @@ decode(uint32_t type, const uint8_t *p, size_t n, struct arena *a, struct messag
                                             .type = (uint16_t)type,
                                             .length = (uint32_t)n},
                      header);
-    return codec_decode(header, sizeof header, p, n, a, m, &t);
+    return codec_decode((struct bin){header, sizeof header}, (struct bin){p, (uint32_t)n}, a, m,
+                        &t);
 }
 
 static void check_payload(const uint8_t *data, size_t size, struct arena *a)

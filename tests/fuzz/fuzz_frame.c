@@ -58,7 +58,8 @@ static void check_frame(const uint8_t *data, size_t n_header, size_t size)
         frame_put_header(&h, again);
         must(memcmp(again, data, sizeof again) == 0, "a header is written as it was read");
     }
-    e = codec_decode(data, n_header, data + n_header, size - n_header, a, &m, &t);
+    e = codec_decode((struct bin){data, (uint32_t)n_header},
+                     (struct bin){data + n_header, (uint32_t)(size - n_header)}, a, &m, &t);
     must(!e == !t.text[0], "a refusal says why");
     must(arena_used(a) <= 64 * size + 4096, "memory follows from the bytes");
     if (!e)

@@ -157,7 +157,8 @@ static inline struct bin golden_value(struct arena *a, const char *name)
     uint8_t *p = arena_alloc(a, 2 + n + sizeof list);
     p[0] = 0x81;
     p[1] = (uint8_t)(0xa0 + n); // names are short
-    memcpy(p + 2, name, n);
+    for (size_t i = 0; i < n; i++)
+        p[2 + i] = (uint8_t)name[i];
     memcpy(p + 2 + n, list, sizeof list);
     return (struct bin){p, (uint32_t)(2 + n + sizeof list)};
 }

@@ -63,7 +63,8 @@ static struct channel *connect_as(const char *role)
 {
     struct channel *c = NULL;
     const char *endpoint = role ? channel_endpoint(server, 0) : ipc;
-    ck_assert_msg(channel_connect(endpoint, role ? keys : NULL, role, NULL, 0, &c, &t) == OK,
+    ck_assert_msg(channel_connect(endpoint, role ? keys : NULL, role, (struct bin){0}, &c, &t)
+                      == OK,
                   "%s", t.text);
     return c;
 }
@@ -254,7 +255,9 @@ static struct channel *come_back(const char *role, const char *name, uint64_t *p
         struct message m;
         struct channel *c = NULL;
         ck_assert_int_eq(
-            channel_connect(endpoint, role ? keys : NULL, role, name, strlen(name), &c, &t),
+            channel_connect(endpoint, role ? keys : NULL, role,
+                            (struct bin){(const uint8_t *)name, (uint32_t)strlen(name)}, &c,
+                            &t),
             OK);
         send_ack(c, 0, 1);
         enum error e = next(server, quiet, &who, &m);
@@ -310,7 +313,7 @@ START_TEST(a_client_finds_a_server_that_comes_later)
     struct channel *c = NULL;
     char later[320];
     (void)snprintf(later, sizeof later, "ipc://%s/later", dir);
-    ck_assert_int_eq(channel_connect(later, NULL, NULL, NULL, 0, &c, &t), OK);
+    ck_assert_int_eq(channel_connect(later, NULL, NULL, (struct bin){0}, &c, &t), OK);
     send_ack(c, 0, 4);
     channel_close(server);
     const char *const endpoints[] = {later, NULL};
@@ -346,7 +349,8 @@ START_TEST(an_unknown_key_is_denied_and_told_so)
                    others);
     ck_assert_int_eq(system(copy), 0);
     ck_assert_int_eq(
-        channel_connect(channel_endpoint(server, 0), others, "worker", NULL, 0, &c, &t), OK);
+        channel_connect(channel_endpoint(server, 0), others, "worker", (struct bin){0}, &c, &t),
+        OK);
     send_ack(c, 0, 1);
     int64_t end = clock_now() + patience;
     uint64_t hint;
@@ -367,7 +371,8 @@ START_TEST(a_client_that_expects_another_server_key_gets_nothing)
     (void)snprintf(others, sizeof others, "%s/others", dir);
     ck_assert_int_eq(keys_ensure(others, &t), OK);
     ck_assert_int_eq(
-        channel_connect(channel_endpoint(server, 0), others, "worker", NULL, 0, &c, &t), OK);
+        channel_connect(channel_endpoint(server, 0), others, "worker", (struct bin){0}, &c, &t),
+        OK);
     send_ack(c, 0, 1);
     expect_unharmed(2);
     channel_close(c);
@@ -407,8 +412,7 @@ END_TEST
 static int tcp_socket(void)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    unsigned port = 0;
-    ck_assert_int_eq(sscanf(channel_endpoint(server, 0), "tcp://127.0.0.1:%u", &port), 1);
+    unsigned long port = strtoul(strrchr(channel_endpoint(server, 0), ':') + 1, NULL, 10);
     a.sin_port = htons((uint16_t)port);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
@@ -624,7 +628,8 @@ START_TEST(an_unsafe_endpoint_is_refused)
     ck_assert_int_eq(chmod(open_ipc, 0755), 0);
     (void)snprintf(open_ipc, sizeof open_ipc, "ipc://%s/open/socket", dir);
     expect_refused(open_ipc, NULL, ERR_DENIED, "mode 755, needs 700");
-    ck_assert_int_eq(channel_connect(open_ipc, NULL, NULL, NULL, 0, &c, &t), ERR_DENIED);
+    ck_assert_int_eq(channel_connect(open_ipc, NULL, NULL, (struct bin){0}, &c, &t),
+                     ERR_DENIED);
 }
 END_TEST
 

@@ -32,7 +32,8 @@ static void teardown(void)
 
 static enum error decode(const uint8_t *p, size_t n, struct message *m, struct errtext *t)
 {
-    return codec_decode(p, FRAME_HEADER_SIZE, p + FRAME_HEADER_SIZE, n - FRAME_HEADER_SIZE,
+    return codec_decode((struct bin){p, FRAME_HEADER_SIZE},
+                        (struct bin){p + FRAME_HEADER_SIZE, (uint32_t)(n - FRAME_HEADER_SIZE)},
                         arena, m, t);
 }
 
@@ -220,7 +221,8 @@ START_TEST(an_edge_is_judged_as_the_row_says)
                                             .id = 42,
                                             .length = (uint32_t)edge[_i].n},
                      header);
-    enum error e = codec_decode(header, sizeof header, copy, edge[_i].n, arena, &m, &t);
+    enum error e = codec_decode((struct bin){header, sizeof header},
+                                (struct bin){copy, (uint32_t)edge[_i].n}, arena, &m, &t);
     free(copy);
     ck_assert_msg((e == OK) == !edge[_i].why, "%s: %s", edge[_i].name, t.text);
     ck_assert_msg(!edge[_i].why || strstr(t.text, edge[_i].why), "%s: %s", edge[_i].name,
@@ -248,7 +250,8 @@ START_TEST(a_list_is_bounded_in_records_and_in_memory)
                                             .type = MSG_GRANT,
                                             .length = (uint32_t)frame.n},
                      header);
-    ck_assert_int_eq(codec_decode(header, sizeof header, frame.bytes, frame.n, arena, &m, &t),
+    ck_assert_int_eq(codec_decode((struct bin){header, sizeof header},
+                                  (struct bin){frame.bytes, (uint32_t)frame.n}, arena, &m, &t),
                      ERR_PROTO);
     ck_assert_ptr_nonnull(strstr(t.text, "too many records"));
     ck_assert_uint_lt(arena_used(arena), 1024);
@@ -262,7 +265,8 @@ START_TEST(a_list_is_bounded_in_records_and_in_memory)
                                             .type = MSG_GRANT,
                                             .length = (uint32_t)frame.n},
                      header);
-    ck_assert_int_eq(codec_decode(header, sizeof header, frame.bytes, frame.n, arena, &m, &t),
+    ck_assert_int_eq(codec_decode((struct bin){header, sizeof header},
+                                  (struct bin){frame.bytes, (uint32_t)frame.n}, arena, &m, &t),
                      ERR_PROTO);
     ck_assert_ptr_nonnull(strstr(t.text, "more records than bytes"));
     ck_assert_uint_lt(arena_used(arena), 1024);
@@ -285,7 +289,8 @@ START_TEST(a_value_counts_what_is_open_around_it)
                                                 .type = MSG_REPLY,
                                                 .length = (uint32_t)(depth + 3)},
                          header);
-        enum error e = codec_decode(header, sizeof header, bytes, depth + 3, arena, &m, NULL);
+        enum error e = codec_decode((struct bin){header, sizeof header},
+                                    (struct bin){bytes, (uint32_t)depth + 3}, arena, &m, NULL);
         ck_assert_int_eq(e, depth < GUARD_DEPTH_MAX ? OK : ERR_PROTO);
         ck_assert_int_eq(guard_check(bytes, depth + 3, NULL), e);
     }

@@ -186,7 +186,7 @@ START_TEST(a_tree_of_too_many_values_is_refused_before_it_is_built)
     size_t n = 5 << 20;
     struct value v;
     uint8_t *bytes = malloc(n + 5);
-    memcpy(bytes, "\xdd\x00\x50\x00\x00", 5);
+    memcpy(bytes, (uint8_t[]){0xdd, 0, 0x50, 0, 0}, 5);
     memset(bytes + 5, 0xc0, n);
     ck_assert_int_eq(pack_read(bytes, n + 5, arena, &v, NULL), ERR_LIMIT);
     ck_assert_uint_lt(arena_used(arena), 4096);
