@@ -238,7 +238,7 @@ static struct gene choose_number(struct tpe_ask *q, const struct decision *d)
     if (!t->rest[d->index])
         t->rest[d->index] = parzen_create();
     parzen_prepare(t->rest[d->index], t->pending, pending_places(t, d));
-    for (uint32_t i = 0; i < t->n_candidates; i++) {
+    for (uint32_t i = 0; i < q->n_candidates; i++) {
         struct gene g = slot_gene(d->slot, d->index, parzen_sample(good, n, &q->rng));
         bool is_known = !decision_allows(d, g);
         for (uint32_t j = 0; j < n_tried && !is_known; j++)
@@ -320,7 +320,7 @@ static struct gene choose_option(struct tpe_ask *q, const struct decision *d)
     share_rest(t, d);
     for (uint64_t k = 0; k < d->slot->n; k++)
         total += !d->allowed || d->allowed[k] ? t->share_good[k] : 0;
-    for (uint32_t i = 0; i < t->n_candidates; i++) {
+    for (uint32_t i = 0; i < q->n_candidates; i++) {
         double u = rng_f64(&q->rng) * total;
         uint64_t k = 0, last = 0;
         for (; k < d->slot->n; k++) {
@@ -365,6 +365,10 @@ static bool ask(void *state, const struct ask *q, struct point *out)
     }
     sync(t);
     struct tpe_ask a = {.tpe = t, .ask = q, .rng = ask_rng(t->history, q, ENTITY_DRAW)};
+    // The best of many draws is nearly always the same option: when that point is
+    // known, fewer draws look around it.
+    a.n_candidates = q->attempt < 16 ? t->n_candidates >> q->attempt : 0;
+    a.n_candidates += a.n_candidates == 0;
     return walk_run(t->history->walk, out, choose, &a);
 }
 

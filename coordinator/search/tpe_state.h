@@ -58,6 +58,7 @@ struct tpe {
 struct tpe_ask {
     struct tpe *tpe;
     const struct ask *ask;
+    uint32_t n_candidates;
     struct rng rng;
 };
 
