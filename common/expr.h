@@ -45,8 +45,8 @@ enum expr_truth { EXPR_FALSE, EXPR_TRUE, EXPR_UNKNOWN };
 
 // ERR_PARSE, or ERR_LIMIT when too long or too deep: "column 5: what, what was
 // expected", counted in characters from 1.
-MUST_CHECK enum error expr_compile(const char *text, size_t n, struct arena *a,
-                                   const struct expr **out, struct errtext *t);
+MUST_CHECK enum error expr_compile(
+    const char *text, size_t n, struct arena *a, const struct expr **out, struct errtext *t);
 
 // The distinct names in order of first use; returns how many.
 uint32_t expr_names(const struct expr *e, const char *const **names);
@@ -57,13 +57,13 @@ typedef const struct value *(*expr_lookup_fn)(void *ctx, uint32_t i, const char 
 
 // Null: unknown.  Lists are made in `scratch`; texts belong to the expression
 // or to whoever answered the lookup.
-struct value expr_eval(const struct expr *e, expr_lookup_fn lookup, void *ctx,
-                       struct arena *scratch);
+struct value
+expr_eval(const struct expr *e, expr_lookup_fn lookup, void *ctx, struct arena *scratch);
 // As a condition: a number is true unless 0 or NaN; a text or list unless empty.
-enum expr_truth expr_test(const struct expr *e, expr_lookup_fn lookup, void *ctx,
-                          struct arena *scratch);
+enum expr_truth
+expr_test(const struct expr *e, expr_lookup_fn lookup, void *ctx, struct arena *scratch);
 // As a number; true and false are 1 and 0; NaN when unknown or something else.
-double expr_number(const struct expr *e, expr_lookup_fn lookup, void *ctx,
-                   struct arena *scratch);
+double
+expr_number(const struct expr *e, expr_lookup_fn lookup, void *ctx, struct arena *scratch);
 
 #endif

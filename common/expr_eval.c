@@ -422,6 +422,8 @@ expr_eval(const struct expr *e, expr_lookup_fn lookup, void *ctx, struct arena *
     struct value stack[EXPR_STACK_MAX];
     struct value *top = stack; // behind the last
 
+    stack[0] = value_null();
+
     for (uint32_t i = 0; i < e->n_code; i++) {
         const struct expr_instr *in = &e->code[i];
         enum expr_op op = (enum expr_op)in->op;

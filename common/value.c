@@ -383,6 +383,17 @@ static void json_newline(int indent, struct buf *out)
         buf_puts(out, "  ");
 }
 
+static void json_element(const struct value *v, uint32_t i, int indent, struct buf *out)
+{
+    const struct value *element = v->type == VALUE_LIST ? &v->items[i] : &v->pairs[i].value;
+
+    if (v->type == VALUE_MAP) {
+        json_string(v->pairs[i].key, (uint32_t)strlen(v->pairs[i].key), out);
+        buf_puts(out, indent >= 0 ? ": " : ":");
+    }
+    json_value(element, indent < 0 ? -1 : indent + 1, out);
+}
+
 static void json_container(const struct value *v, int indent, struct buf *out)
 {
     bool is_list = v->type == VALUE_LIST;
@@ -394,12 +405,7 @@ static void json_container(const struct value *v, int indent, struct buf *out)
             buf_puts(out, indent >= 0 && !broken ? ", " : ",");
         if (broken)
             json_newline(indent + 1, out);
-        if (!is_list) {
-            json_string(v->pairs[i].key, (uint32_t)strlen(v->pairs[i].key), out);
-            buf_puts(out, indent >= 0 ? ": " : ":");
-        }
-        json_value(is_list ? &v->items[i] : &v->pairs[i].value, indent < 0 ? -1 : indent + 1,
-                   out);
+        json_element(v, i, indent, out);
     }
     if (broken)
         json_newline(indent, out);

@@ -196,20 +196,25 @@ static enum error parse_scalar(struct parser *p, struct fy_event *e, struct valu
     struct fy_token *token = fy_event_get_token(e);
     struct fy_token *tag_token = fy_event_get_tag_token(e);
     struct place at = event_place(e);
-    size_t n = 0, n_tag = 0;
+    size_t n = 0;
     const char *s = token ? fy_token_get_text(token, &n) : NULL;
-    const char *tag = tag_token ? fy_token_get_text(tag_token, &n_tag) : NULL;
+    struct yaml_tag tag = {NULL, 0};
     bool plain = !token || fy_token_scalar_style(token) == FYSS_PLAIN;
-    char why[160];
+    struct yaml_why why;
 
     *out = (struct value){.line = at.line, .column = at.column};
-    if (!s)
+    if (tag_token)
+        tag.s = fy_token_get_text(tag_token, &tag.n);
+    if (!s) {
+        s = "";
         n = 0;
-    if (tag ? !yaml_tagged(s ? s : "", n, tag, n_tag, out, why, sizeof why)
-            : !yaml_resolve(s ? s : "", n, plain, out, why, sizeof why))
-        return fail(p, ERR_PARSE, at, "%s", why);
+    }
+    bool fits =
+        tag.s ? yaml_tagged(s, n, tag, out, &why) : yaml_resolve(s, n, plain, out, &why);
+    if (!fits)
+        return fail(p, ERR_PARSE, at, "%s", why.text);
     if (out->type == VALUE_STR) {
-        out->s = arena_str(p->arena, s ? s : "", n);
+        out->s = arena_str(p->arena, s, n);
         out->n = (uint32_t)n;
     }
     return OK;
@@ -258,7 +263,7 @@ static enum error parse_list(struct parser *p, struct extent *x, struct value *o
     while (!error) {
         struct fy_event *e = next_event(p, &error);
         bool ended = e && e->type == FYET_SEQUENCE_END;
-        struct value v;
+        struct value v = value_null();
         if (e && !ended)
             error = parse_child(p, e, x, &v);
         done(p, e);
@@ -298,7 +303,7 @@ static enum error parse_key(struct parser *p, struct fy_event *e, struct value_p
 
 static enum error parse_pair(struct parser *p, struct fy_event *key, struct extent *x)
 {
-    struct value_pair pair;
+    struct value_pair pair = {.value = value_null()};
     struct fy_event *e = NULL;
     enum error error = parse_key(p, key, &pair);
 
@@ -307,8 +312,7 @@ static enum error parse_pair(struct parser *p, struct fy_event *key, struct exte
     if (e)
         error = parse_child(p, e, x, &pair.value);
     done(p, e);
-    pair.value =
-        error ? value_null() : placed(pair.value, (struct place){pair.line, pair.column});
+    pair.value = placed(pair.value, (struct place){pair.line, pair.column});
     if (!error)
         *push(p) = pair;
     return error;
@@ -470,13 +474,13 @@ static enum error parse_stream(struct parser *p, struct value *out)
 static enum error check_text(struct parser *p, const char *text, size_t n)
 {
     struct place at = {1, 1};
-    char why[160];
+    struct yaml_why why;
 
     if (n > YAML_BYTES_MAX)
         return fail(p, ERR_LIMIT, at, "the text has %zu bytes, expected at most %d", n,
                     YAML_BYTES_MAX);
-    if (!yaml_is_text(text, n, &at.line, &at.column, why, sizeof why))
-        return fail(p, ERR_PARSE, at, "%s", why);
+    if (!yaml_is_text(text, n, &at.line, &at.column, &why))
+        return fail(p, ERR_PARSE, at, "%s", why.text);
     return OK;
 }
 

@@ -45,20 +45,21 @@ static bool is_printable(uint32_t c)
 }
 
 bool yaml_is_text(
-    const char *s, size_t n, uint32_t *line, uint32_t *column, char *why, size_t n_why)
+    const char *s, size_t n, uint32_t *line, uint32_t *column, struct yaml_why *why)
 {
     *line = *column = 1;
     for (size_t i = 0; i < n;) {
         uint32_t code = 0;
         uint32_t len = next_character(s + i, n - i, &code);
         if (len == 0) {
-            (void)snprintf(why, n_why, "byte 0x%02x is no UTF-8, expected a UTF-8 text",
+            (void)snprintf(why->text, sizeof why->text,
+                           "byte 0x%02x is no UTF-8, expected a UTF-8 text",
                            (unsigned char)s[i]);
             return false;
         }
         if (!is_printable(code)) {
-            (void)snprintf(why, n_why, "control character 0x%02x, expected printable text",
-                           (unsigned)code);
+            (void)snprintf(why->text, sizeof why->text,
+                           "control character 0x%02x, expected printable text", (unsigned)code);
             return false;
         }
         *column += 1;
@@ -168,14 +169,14 @@ static bool read_int(const char *s, size_t n, struct value *out)
     return number_parse_u64(s, n, &out->u);
 }
 
-static bool too_large(const char *s, size_t n, const char *what, char *why, size_t n_why)
+static bool too_large(const char *s, size_t n, const char *what, struct yaml_why *why)
 {
-    (void)snprintf(why, n_why, "%.*s is too large, expected %s", (int)(n > 40 ? 40 : n), s,
-                   what);
+    (void)snprintf(why->text, sizeof why->text, "%.*s is too large, expected %s",
+                   (int)(n > 40 ? 40 : n), s, what);
     return false;
 }
 
-static bool resolve_number(const char *s, size_t n, struct value *out, char *why, size_t n_why)
+static bool resolve_number(const char *s, size_t n, struct value *out, struct yaml_why *why)
 {
     static const char *const infinite[] = {".inf", ".Inf", ".INF", NULL};
     static const char *const nan[] = {".nan", ".NaN", ".NAN", NULL};
@@ -184,7 +185,7 @@ static bool resolve_number(const char *s, size_t n, struct value *out, char *why
 
     if (radix != 10 || is_decimal_int(s, n)) {
         bool fits = radix == 10 ? read_int(s, n, out) : read_radix(s, n, radix, out);
-        return fits ? true : too_large(s, n, "an integer of 64 bits", why, n_why);
+        return fits ? true : too_large(s, n, "an integer of 64 bits", why);
     }
     if (is_word(s + sign, n - sign, infinite) || is_word(s, n, nan)) {
         out->type = VALUE_FLOAT;
@@ -193,14 +194,13 @@ static bool resolve_number(const char *s, size_t n, struct value *out, char *why
     if (is_decimal_float(s, n)) {
         out->type = VALUE_FLOAT;
         bool fits = number_parse_f64(s, n, &out->f);
-        return fits ? true : too_large(s, n, "a number of double precision", why, n_why);
+        return fits ? true : too_large(s, n, "a number of double precision", why);
     }
     out->type = VALUE_STR;
     return true;
 }
 
-bool yaml_resolve(
-    const char *s, size_t n, bool plain, struct value *out, char *why, size_t n_why)
+bool yaml_resolve(const char *s, size_t n, bool plain, struct value *out, struct yaml_why *why)
 {
     static const char *const null[] = {"", "null", "Null", "NULL", "~", NULL};
     static const char *const yes[] = {"true", "True", "TRUE", NULL};
@@ -214,7 +214,7 @@ bool yaml_resolve(
         out->type = VALUE_BOOL;
         out->b = is_word(s, n, yes);
     } else if (strchr("-+.0123456789", s[0])) {
-        return resolve_number(s, n, out, why, n_why);
+        return resolve_number(s, n, out, why);
     } else {
         out->type = VALUE_STR;
     }
@@ -232,13 +232,8 @@ bool yaml_tag_is(const char *tag, size_t n, const char *name)
            && memcmp(tag + prefix, name, n - prefix) == 0;
 }
 
-bool yaml_tagged(const char *s,
-                 size_t n,
-                 const char *tag,
-                 size_t n_tag,
-                 struct value *out,
-                 char *why,
-                 size_t n_why)
+bool yaml_tagged(
+    const char *s, size_t n, struct yaml_tag tag, struct value *out, struct yaml_why *why)
 {
     static const struct {
         const char *tag;
@@ -249,19 +244,19 @@ bool yaml_tagged(const char *s,
     };
 
     out->type = VALUE_STR;
-    if ((n_tag == 1 && *tag == '!') || yaml_tag_is(tag, n_tag, "str"))
+    if ((tag.n == 1 && *tag.s == '!') || yaml_tag_is(tag.s, tag.n, "str"))
         return true;
-    if (!yaml_resolve(s, n, true, out, why, n_why))
+    if (!yaml_resolve(s, n, true, out, why))
         return false;
-    if (out->type == VALUE_INT && yaml_tag_is(tag, n_tag, "float")) {
+    if (out->type == VALUE_INT && yaml_tag_is(tag.s, tag.n, "float")) {
         out->type = VALUE_FLOAT;
         out->f = (double)out->i;
     }
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (out->type == known[i].type && yaml_tag_is(tag, n_tag, known[i].tag))
+        if (out->type == known[i].type && yaml_tag_is(tag.s, tag.n, known[i].tag))
             return true;
-    (void)snprintf(why, n_why, "tag '%.*s' does not fit, expected no tag",
-                   (int)(n_tag > 60 ? 60 : n_tag), tag);
+    (void)snprintf(why->text, sizeof why->text, "tag '%.*s' does not fit, expected no tag",
+                   (int)(tag.n > 60 ? 60 : tag.n), tag.s);
     return false;
 }
 

@@ -13,23 +13,26 @@
 
 #include "common/value.h"
 
+struct yaml_why {
+    char text[160]; // what, what was expected
+};
+
 // Valid UTF-8 without control characters but tab and line ends; else the place
 // and the reason.
 bool yaml_is_text(
-    const char *s, size_t n, uint32_t *line, uint32_t *column, char *why, size_t n_why);
+    const char *s, size_t n, uint32_t *line, uint32_t *column, struct yaml_why *why);
 
 // The type and number of a scalar; a string's bytes are the caller's affair.
 // False with the reason: an integer or float beyond 64 bits.
-bool yaml_resolve(
-    const char *s, size_t n, bool plain, struct value *out, char *why, size_t n_why);
+bool yaml_resolve(const char *s, size_t n, bool plain, struct value *out, struct yaml_why *why);
+struct yaml_tag {
+    const char *s;
+    size_t n;
+};
+
 // The same where a tag says what it is.
-bool yaml_tagged(const char *s,
-                 size_t n,
-                 const char *tag,
-                 size_t n_tag,
-                 struct value *out,
-                 char *why,
-                 size_t n_why);
+bool yaml_tagged(
+    const char *s, size_t n, struct yaml_tag tag, struct value *out, struct yaml_why *why);
 bool yaml_tag_is(const char *tag, size_t n, const char *name); // "seq": !!seq
 
 // libfyaml's words as "what, what was expected".

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "coordinator/jobfile.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -59,9 +60,10 @@ static enum error check_kind(const struct spec *s, struct jobfile *j)
     if (!spec_find(s, "kind"))
         return kind_missing(s, list);
     enum error e = spec_str(s, "kind", kinds, &j->kind);
-    if (!e)
-        j->driver = driver_find(j->kind);
-    return e;
+    if (e)
+        return e;
+    j->driver = driver_find(j->kind);
+    return OK;
 }
 
 // It appears in tables, in file names and on command lines.
@@ -240,6 +242,12 @@ static enum error check_work(const struct spec *s, struct jobfile *j)
     return check_files(s, j);
 }
 
+static const char *const *keys_of(const struct driver *d)
+{
+    assert(d); // a kind that is checked has one
+    return d->keys;
+}
+
 enum error jobfile_check(const struct value *spec,
                          const char *file,
                          struct jobfile *out,
@@ -249,7 +257,7 @@ enum error jobfile_check(const struct value *spec,
     struct jobfile j = {.spec = spec, .reproducible = true};
     enum error e;
 
-    if ((e = check_kind(&s, &j)) || (e = spec_keys(&s, jobfile_keys, j.driver->keys))
+    if ((e = check_kind(&s, &j)) || (e = spec_keys(&s, jobfile_keys, keys_of(j.driver)))
         || (e = check_name(&s, &j)) || (e = check_work(&s, &j)) || (e = check_tags(&s, &j))
         || (e = check_placing(&s, &j)) || (e = check_failing(&s, &j))
         || (e = check_keeping(&s, &j)))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // sweep_result.c - what a sweep answers when all its items are settled.
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,7 +106,7 @@ static void put_params(const struct sweep *s, uint64_t item, struct buf *out)
 
 static void put_row(const struct sweep *s, uint64_t item, struct buf *out)
 {
-    buf_printf(out, "{\"item\":%llu", (unsigned long long)(s->first + item % s->per_point));
+    buf_printf(out, "{\"item\":%" PRIu64, s->first + item % s->per_point);
     put_params(s, item, out);
     if (s->rows[item].state == ROW_HERE) {
         buf_puts(out, ",\"metrics\":");

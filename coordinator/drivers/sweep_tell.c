@@ -64,23 +64,30 @@ static struct fold *fold_of(struct sweep *s, struct sweep_point *p, uint32_t met
     return p->folds[metric];
 }
 
+// One metric of items [from, to), those that failed left out.
+static void
+add_column(struct fold *f, const struct tale *t, uint32_t metric, uint32_t from, uint32_t to)
+{
+    size_t step = t->view.n_metrics * sizeof(double);
+    const uint8_t *at = t->view.body + from * step + metric * sizeof(double);
+    double x[BLOCK];
+    uint32_t n = 0;
+
+    for (uint32_t i = from; i < to; i++, at += step) {
+        memcpy(&x[n], at, sizeof *x);
+        n += !has_failed(t, i);
+        if (n == BLOCK || i + 1 == to) {
+            fold_add(f, x, n, 1);
+            n = 0;
+        }
+    }
+}
+
 static void add_rows(
     struct sweep *s, const struct tale *t, struct sweep_point *p, uint32_t from, uint32_t to)
 {
-    uint32_t width = t->view.n_metrics;
-    double x[BLOCK];
-
-    for (uint32_t m = 0; m < width; m++) {
-        struct fold *f = fold_of(s, p, m);
-        for (uint32_t i = from; i < to;) {
-            uint32_t n = 0;
-            for (; i < to && n < BLOCK; i++) {
-                memcpy(&x[n], t->view.body + ((size_t)i * width + m) * sizeof *x, sizeof *x);
-                n += !has_failed(t, i);
-            }
-            fold_add(f, x, n, 1);
-        }
-    }
+    for (uint32_t m = 0; m < t->view.n_metrics; m++)
+        add_column(fold_of(s, p, m), t, m, from, to);
 }
 
 static uint32_t name_of(struct sweep *s, const char *name)

@@ -54,7 +54,8 @@ START_TEST(a_bad_job_is_refused_with_its_line)
     buf_init(&text, FILE_MAX);
     read_case(name, &text);
     const char *first = buf_cstr(&text);
-    ck_assert_msg(strncmp(first, promise, sizeof promise - 1) == 0, "%s promises nothing", name);
+    ck_assert_msg(strncmp(first, promise, sizeof promise - 1) == 0, "%s promises nothing",
+                  name);
     first += sizeof promise - 1;
     (void)snprintf(wanted, sizeof wanted, "%s:%.*s", name, (int)strcspn(first, "\r\n"), first);
     enum error e = job_check(buf_cstr(&text), text.n, name, &catalog, &t);

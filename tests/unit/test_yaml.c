@@ -161,7 +161,7 @@ END_TEST
 
 START_TEST(what_is_left_out_stands_where_it_belongs)
 {
-    ck_assert_int_eq(parse("a: 1\nb:\nc:\n-\n- x\n"), OK);
+    ck_assert_int_eq(parse("a: 1\nb:\nc:\n  -\n  - x\n"), OK);
     ck_assert_uint_eq(value_find(&v, "b")->line, 2);
     ck_assert_uint_eq(value_find(&v, "b")->column, 1);
     ck_assert_uint_eq(value_find(&v, "c")->items[0].line, 4);
