@@ -12,8 +12,8 @@
 #include "protocol/codec.h"
 #include "protocol/pack.h"
 
-// Entries a turn while reading: what they bring forth is released between.
-enum { ENTRIES_A_TURN = 256 };
+// What entries bring forth is released now and then, in memory that is used again.
+enum { EFFECTS_A_TURN = 512, BYTES_A_TURN = 256 * 1024 };
 
 static void bad_entry(const struct journal_entry *x, const struct errtext *t)
 {
@@ -197,7 +197,8 @@ static enum error read_entry(void *ctx, const struct journal_entry *e)
 {
     struct reader *x = ctx;
     replay(x->s, e, x->asked);
-    if (++x->n_entries % ENTRIES_A_TURN == 0)
+    x->n_entries++;
+    if (shell_fx(x->s)->n > EFFECTS_A_TURN || arena_used(x->s->turn->arena) > BYTES_A_TURN)
         next_turn(x->s);
     return OK;
 }

@@ -2,6 +2,7 @@
 #include "coordinator/shell.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,6 +34,7 @@ static struct shell *shell_create(const struct shell_options *o)
     s->waiting_end = &s->waiting;
     s->due_end = &s->due;
     s->watch_due = INT64_MAX;
+    s->trim_at = INT64_MAX;
     s->now = s->opened = clock_now();
     s->from_journal = mailbox_create();
     s->from_pools = mailbox_create();
@@ -327,12 +329,23 @@ static bool one_turn(struct shell *s)
     return n == DRAIN_MAX || s->due;
 }
 
+static void trim(struct shell *s)
+{
+    if (s->now < s->trim_at)
+        return;
+    s->trim_at = INT64_MAX;
+    turn_trim(s);
+    (void)malloc_trim(0);
+}
+
 static void wait_for_more(struct shell *s)
 {
     int fds[] = {mailbox_fd(s->from_journal), mailbox_fd(s->from_pools), s->signal_fd};
     int64_t until = core_next_deadline(s->core);
     if (s->watch_due < until)
         until = s->watch_due;
+    if (s->trim_at < until)
+        until = s->trim_at;
     if (api_submit_due(s) < until)
         until = api_submit_due(s);
     int64_t now = clock_now();
@@ -346,8 +359,10 @@ static void wait_for_more(struct shell *s)
 enum error shell_run(struct shell *s, struct errtext *t)
 {
     while (!s->stopping) {
-        if (!one_turn(s) && !s->stopping)
+        if (!one_turn(s) && !s->stopping) {
+            trim(s);
             wait_for_more(s);
+        }
         if (channel_broken(s->channel))
             return errtext_set(t, ERR_CLOSED, "the handler of new connections has ended");
     }

@@ -185,6 +185,7 @@ struct shell {
     int64_t now;
     int64_t opened;
     int64_t busy_until; // spin before blocking until then
+    int64_t trim_at;    // give memory back: once, when all is quiet
     struct core *core;
     struct channel *channel;
     struct journal *journal;
@@ -243,6 +244,7 @@ void turn_journal(
     struct shell *s, uint64_t job, enum journal_kind kind, struct bin bytes, enum durability d);
 void turn_ask(struct shell *s, const struct journal_question *q);
 void turn_send(struct shell *s, uint64_t peer, const struct message *m); // at once
+void turn_trim(struct shell *s);                                         // gives memory back
 void turn_fini(struct shell *s);
 
 // docket.c

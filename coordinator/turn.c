@@ -6,8 +6,11 @@
 #include "coordinator/shell_state.h"
 #include "protocol/guard.h"
 
-// Turns kept for reuse; an arena that grew beyond SPARE_BYTES is given back.
-enum { SPARE_MAX = 32, SPARE_BYTES = 1024 * 1024 };
+// Turns kept for reuse until nothing happens for a while (turn_trim); an arena that
+// grew beyond SPARE_BYTES is given back at once.
+enum { SPARE_MAX = 16, SPARE_BYTES = 8 * 1024 * 1024, SMALL_BYTES = 64 * 1024 };
+// Memory is given back when no turn needed much of it for so long.
+#define QUIET_NS (2 * CLOCK_SECOND)
 
 void turn_begin(struct shell *s)
 {
@@ -36,6 +39,8 @@ static void turn_destroy(struct turn *t)
 static void recycle(struct shell *s, struct turn *t)
 {
     uint32_t n = 0;
+    if (arena_used(t->arena) > SMALL_BYTES)
+        s->trim_at = s->now + QUIET_NS;
     for (const struct turn *x = s->spare; x && n < SPARE_MAX; x = x->next)
         n++;
     if (n == SPARE_MAX || arena_used(t->arena) > SPARE_BYTES) {
@@ -285,12 +290,18 @@ void turn_release_committed(struct shell *s)
     }
 }
 
-void turn_fini(struct shell *s)
+void turn_trim(struct shell *s)
 {
     for (struct turn *t = s->spare, *next; t; t = next) {
         next = t->next;
         turn_destroy(t);
     }
+    s->spare = NULL;
+}
+
+void turn_fini(struct shell *s)
+{
+    turn_trim(s);
     for (struct turn *t = s->waiting, *next; t; t = next) {
         next = t->next;
         turn_destroy(t);
