@@ -76,6 +76,7 @@ struct job {
     uint64_t waits_for;
     bool is_waiting;
     bool changed;
+    bool may_overlap; // a lease was adopted: others may hold the same items
     bool finishing; // its driver said so, the record is on its way
 };
 
@@ -95,7 +96,7 @@ struct rank {
     uint32_t n_held;
     struct lease *held, *held_tail;
     struct gang *gang;
-    bool adopted_gang; // gone into a gang of an earlier incarnation: free when its root answers
+    bool adopted_gang; // gone into a gang of an earlier incarnation: free when it holds nothing
     struct map jobs;   // numbers of jobs it was told of
     uint64_t n_items_done;
     struct rec_lease *grant; // of this turn
@@ -198,6 +199,8 @@ void job_end(struct core *c,
              const char *why,
              struct bin bytes,
              struct effects *fx);
+// Somebody works on [first, end) already: it waits no longer.
+void job_claim(struct job *j, uint64_t first, uint64_t end);
 void job_settle(struct job *j, uint64_t first, uint64_t end); // marks, drops params and units
 uint64_t job_shard_size(const struct core *c, const struct job *j, uint64_t first);
 
@@ -229,6 +232,7 @@ void gang_schedule(struct core *c, struct job *j, struct effects *fx);
 void gang_on_armed(struct core *c, struct rank *r, uint64_t gang, struct effects *fx);
 void gang_on_went(struct core *c, struct rank *r, const struct msg_went *w);
 void gang_on_result(struct core *c, uint64_t lease, struct effects *fx); // the root answered
+void gang_free_adopted(struct core *c, struct rank *r, struct effects *fx);
 void gang_tick(struct core *c, struct effects *fx);
 void gang_dissolve(struct core *c, struct gang *g, struct effects *fx);
 bool gang_lets(const struct core *c, const struct rank *r); // the rank may take solo work

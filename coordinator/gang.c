@@ -243,26 +243,17 @@ void gang_dissolve(struct core *c, struct gang *g, struct effects *fx)
     c->work_changed = true;
 }
 
-// A gang that went before a restart of the coordinator: its root answered.
-static void free_adopted(struct core *c, uint64_t lease, struct effects *fx)
+// A rank that went into a gang before our restart holds nothing any more.
+void gang_free_adopted(struct core *c, struct rank *r, struct effects *fx)
 {
-    struct lease *l = lease_find(c, lease);
-    if (!l || !l->rank->adopted_gang)
-        return;
-    struct pod *p = l->rank->pod;
-    uint32_t first = l->rank->index;
-    for (uint32_t i = first; i < first + l->job->spec.gang && i < p->n_ranks; i++) {
-        struct message *m;
-        if (!p->ranks[i])
-            continue;
-        (void)core_send(fx, p->ranks[i]->peer, MSG_DISARM, &m);
-        p->ranks[i]->adopted_gang = false;
-    }
+    struct message *m;
+    (void)core_send(fx, r->peer, MSG_DISARM, &m); // gang 0: whichever
+    r->adopted_gang = false;
+    c->work_changed = true;
 }
 
 void gang_on_result(struct core *c, uint64_t lease, struct effects *fx)
 {
-    free_adopted(c, lease, fx);
     for (struct gang *g = c->gangs; g; g = g->next) {
         if (g->lease != lease || g->state != GANG_GOING)
             continue;

@@ -281,6 +281,20 @@ static void trim_units(struct job *j, uint64_t first, uint64_t end)
     }
 }
 
+void job_claim(struct job *j, uint64_t first, uint64_t end)
+{
+    trim_units(j, first, end);
+    if (end <= j->fresh)
+        return;
+    for (uint64_t lo = j->fresh; lo < first;) {
+        uint64_t n = first - lo < SHARD_MAX ? first - lo : SHARD_MAX;
+        struct unit u = {.first = lo, .count = (uint32_t)n};
+        job_push_unit(j, &u, false);
+        lo += n;
+    }
+    j->fresh = end;
+}
+
 void job_settle(struct job *j, uint64_t first, uint64_t end)
 {
     ranges_add(&j->settled, first, end);

@@ -69,6 +69,8 @@ struct lease *
 lease_adopt(struct core *c, struct job *j, struct rank *r, const struct rec_held *h)
 {
     struct unit u = {.first = h->first, .count = h->count};
+    j->may_overlap = true;
+    job_claim(j, h->first, h->first + h->count);
     return add(c, h->lease, j, r, &u);
 }
 
@@ -78,6 +80,8 @@ void lease_end(struct core *c, struct lease *l)
     unlink_lists(l);
     if (l->unit.alone)
         l->rank->pod->alone = false;
+    if (!l->job->leases)
+        l->job->may_overlap = false;
     l->job_next = c->free_leases;
     c->free_leases = l;
     c->work_changed = true;

@@ -9,6 +9,8 @@
 #define RECONCILE_AFTER (2 * INT64_C(1000000000))
 // After its connection closed a rank has this long to connect again.
 #define CLOSED_GRACE (300 * INT64_C(1000000))
+// A gang that went before our restart shows progress at least so often.
+#define ADOPTED_STALL (30 * INT64_C(1000000000))
 // Back to the slow pace only after a while without work.
 #define PACE_DOWN_AFTER (1 * INT64_C(1000000000))
 
@@ -59,8 +61,9 @@ static void suspect(struct core *c, struct lease *l, struct effects *fx)
 {
     struct job *j = l->job;
     struct unit u = l->unit;
-    bool counted = u.alone || l->gang;
-    u.alone = !l->gang;
+    bool gang = j->spec.gang > 1; // has its ranks to itself anyway
+    bool counted = u.alone || gang;
+    u.alone = !gang;
     if (counted && u.count == 1 && ++u.crashes >= j->spec.max_crashes) {
         char *text = arena_printf(
             fx->arena, "took %u pods with it while it ran alone: quarantined", u.crashes);
@@ -118,6 +121,11 @@ static bool check_stall(struct core *c, struct rank *r, struct effects *fx)
 {
     struct lease *l = r->held;
     int64_t stall = l ? l->job->spec.stall_ns : 0;
+    if (r->adopted_gang && c->now - r->moved > ADOPTED_STALL) {
+        // Perhaps its GO reached only some ranks before we restarted.
+        liveness_lose_pod(c, r->pod, "a gang from before the restart stands still", fx);
+        return true;
+    }
     if (r->stalled
         && c->now - r->moved > r->pod->n_ranks * BEAT_BUSY_MS * CLOCK_MS
                                    + BEATS_LOST * BEAT_BUSY_MS * CLOCK_MS) {
