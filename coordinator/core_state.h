@@ -77,7 +77,7 @@ struct job {
     bool is_waiting;
     bool changed;
     bool may_overlap; // a lease was adopted: others may hold the same items
-    bool finishing; // its driver said so, the record is on its way
+    bool finishing;   // its driver said so, the record is on its way
 };
 
 struct rank {

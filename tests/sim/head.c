@@ -69,8 +69,8 @@ static void commit(struct sim *s, const struct effect *e)
         h->cap_kept = h->cap_kept ? h->cap_kept * 2 : 64;
         h->kept = mem_realloc(h->kept, h->cap_kept * sizeof *h->kept);
     }
-    h->kept[h->n_kept++] = (struct kept){
-        e->kind, e->job, mem_copy(e->bytes.p, e->bytes.n), e->bytes.n};
+    h->kept[h->n_kept++] =
+        (struct kept){e->kind, e->job, mem_copy(e->bytes.p, e->bytes.n), e->bytes.n};
     if (e->kind == JOURNAL_STATE)
         s->jobs[e->job].closed = true;
 }
@@ -86,8 +86,6 @@ static void step(struct sim *s, struct event e, struct effects *fx)
 
 static struct turn *turn_now(struct sim *s)
 {
-    static struct effects none;
-    (void)none;
     struct head *h = &s->head;
     struct turn *t = mem_alloc(sizeof *t);
     t->arena = arena_create();

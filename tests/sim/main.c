@@ -14,7 +14,7 @@
 
 // Faults last a minute of virtual time; what is left must then end within ten.
 #define FAULTS (60 * CLOCK_SECOND)
-#define LIMIT (600 * CLOCK_SECOND)
+#define LIMIT  (600 * CLOCK_SECOND)
 
 void sim_trace(struct sim *s, uint64_t what, uint64_t a, uint64_t b)
 {
@@ -39,7 +39,7 @@ void sim_break(struct sim *s, const char *fmt, ...)
 
 static void misfortune(struct sim *s)
 {
-    if (!sim_faulty(s) || sim_draw(s, 4000) != 0)
+    if (!sim_faulty(s) || sim_draw(s, 800) != 0)
         return;
     uint32_t pod = (uint32_t)sim_draw(s, PODS);
     if (sim_draw(s, 3) == 0 && s->head.core)
@@ -136,9 +136,9 @@ static bool run_seed(uint64_t seed, bool tell, uint64_t *hash)
                s->broken, (unsigned long long)seed);
     if (tell)
         printf("seed %llu: %.3f s, %llu crashes, %llu pods lost, %llu dropped, trace %016llx\n",
-               (unsigned long long)seed, (double)s->now / 1e9,
-               (unsigned long long)s->n_crashes, (unsigned long long)s->n_pod_losses,
-               (unsigned long long)s->n_dropped, (unsigned long long)s->hash);
+               (unsigned long long)seed, (double)s->now / 1e9, (unsigned long long)s->n_crashes,
+               (unsigned long long)s->n_pod_losses, (unsigned long long)s->n_dropped,
+               (unsigned long long)s->hash);
     destroy(s);
     mem_free(s);
     return ok;

@@ -36,8 +36,10 @@ void network_send(struct sim *s, bool to_head, uint32_t link, const struct messa
     };
     buf_init(&b, FRAME_PAYLOAD_MAX);
     codec_encode(m, &b);
-    struct frame_header h = {
-        .version = WIRE_VERSION, .type = (uint16_t)m->type, .id = m->id, .length = (uint32_t)b.n};
+    struct frame_header h = {.version = WIRE_VERSION,
+                             .type = (uint16_t)m->type,
+                             .id = m->id,
+                             .length = (uint32_t)b.n};
     uint8_t header[FRAME_HEADER_SIZE];
     frame_put_header(&h, header);
     uint64_t copies = 1;

@@ -63,22 +63,21 @@ void pod_kill(struct sim *s, uint32_t pod)
     sim_trace(s, 4, pod, 0);
 }
 
-static void push_work(struct sim *s, struct sim_rank *r, const struct rec_lease *l, bool gang)
+static void push_work(struct sim *s, struct sim_rank *r, const struct work *w)
 {
     if (r->n_queue == MAIN_QUEUE) {
         sim_break(s, "a rank was given more than its credit");
         return;
     }
-    r->queue[r->n_queue] = *l;
-    r->queue[r->n_queue].params = (struct bin){0};
+    r->queue[r->n_queue] = *w;
+    r->queue[r->n_queue].lease.params = (struct bin){0};
     r->n_queue++;
-    r->gang_next |= gang;
 }
 
 static void drop(struct sim *s, uint32_t k, uint32_t i)
 {
     struct sim_rank *r = &s->ranks[k];
-    uint64_t lease = r->queue[i].lease;
+    uint64_t lease = r->queue[i].lease.lease;
     memmove(r->queue + i, r->queue + i + 1, (--r->n_queue - i) * sizeof *r->queue);
     if (!i)
         r->done_at = INT64_MAX;
@@ -89,8 +88,8 @@ static void drop(struct sim *s, uint32_t k, uint32_t i)
 static void on_revoke(struct sim *s, uint32_t k, uint64_t lease)
 {
     struct sim_rank *r = &s->ranks[k];
-    for (uint32_t i = 0; i < r->n_queue && !r->gang_next; i++)
-        if (r->queue[i].lease == lease) {
+    for (uint32_t i = 0; i < r->n_queue; i++)
+        if (r->queue[i].lease.lease == lease && !r->queue[i].gang) {
             drop(s, k, i);
             return;
         }
@@ -106,12 +105,10 @@ static void take_effects(struct sim *s, uint32_t k)
             network_send(s, true, k, e->message);
         if (e->type == LINK_EFFECT_WORK || e->type == LINK_EFFECT_GANG)
             for (uint32_t q = 0; q < e->n_leases; q++)
-                push_work(s, r, &e->leases[q], e->type == LINK_EFFECT_GANG);
-        if (e->type == LINK_EFFECT_GANG) {
-            r->gang = e->gang;
-            r->gang_first = e->first_rank;
-            r->gang_n = e->n_ranks;
-        }
+                push_work(s, r,
+                          &(struct work){e->leases[q],
+                                         e->type == LINK_EFFECT_GANG ? e->gang : 0,
+                                         e->first_rank, e->n_ranks});
         if (e->type == LINK_EFFECT_REVOKE)
             on_revoke(s, k, e->lease);
         if (e->type == LINK_EFFECT_END) {
@@ -130,10 +127,12 @@ void pod_receive(struct sim *s, uint32_t link, const struct message *m)
 static bool gang_is_there(const struct sim *s, uint32_t k)
 {
     const struct sim_rank *r = &s->ranks[k];
-    uint32_t base = k / RANKS * RANKS + r->gang_first;
-    for (uint32_t i = 0; i < r->gang_n; i++) {
+    const struct work *w = &r->queue[0];
+    uint32_t base = k / RANKS * RANKS + w->first_rank;
+    for (uint32_t i = 0; i < w->n_ranks; i++) {
         const struct sim_rank *q = &s->ranks[base + i];
-        if (!q->n_queue || !q->gang_next || q->queue[0].lease != r->queue[0].lease)
+        bool went = q->n_queue && q->queue[0].lease.lease == w->lease.lease;
+        if (!went && q->last_gang_lease != w->lease.lease)
             return false;
     }
     return true;
@@ -144,24 +143,24 @@ static void begin(struct sim *s, uint32_t k)
     struct sim_rank *r = &s->ranks[k];
     if (!r->n_queue || r->done_at != INT64_MAX || s->now < r->hangs_until)
         return;
-    if (r->gang_next && !gang_is_there(s, k))
+    if (r->queue[0].gang && !gang_is_there(s, k))
         return;
     r->done_at = s->now + (int64_t)(1 + sim_draw(s, 30)) * CLOCK_MS;
     if (sim_faulty(s) && sim_draw(s, 60) == 0) // stands still, perhaps for good
         r->hangs_until = r->done_at = s->now + (int64_t)sim_draw(s, 20) * CLOCK_SECOND;
-    step(s, k, (struct link_event){.type = LINK_EVENT_STARTED, .lease = r->queue[0].lease});
+    step(s, k,
+         (struct link_event){.type = LINK_EVENT_STARTED, .lease = r->queue[0].lease.lease});
 }
 
 static void finish(struct sim *s, uint32_t k)
 {
     struct sim_rank *r = &s->ranks[k];
-    struct rec_lease l = r->queue[0];
-    bool gang = r->gang_next;
-    uint64_t number = r->gang;
-    bool is_root = !gang || k % RANKS == r->gang_first;
+    struct rec_lease l = r->queue[0].lease;
+    uint64_t gang = r->queue[0].gang;
+    bool is_root = !gang || k % RANKS == r->queue[0].first_rank;
+    r->last_gang_lease = gang ? l.lease : r->last_gang_lease;
     memmove(r->queue, r->queue + 1, --r->n_queue * sizeof *r->queue);
     r->done_at = INT64_MAX;
-    r->gang_next = false;
     r->progress++;
     double *rows = arena_alloc(s->arena, l.count * sizeof *rows);
     for (uint32_t i = 0; i < l.count; i++)
@@ -180,7 +179,7 @@ static void finish(struct sim *s, uint32_t k)
     if (is_root)
         step(s, k, (struct link_event){.type = LINK_EVENT_RESULT, .result = &res});
     if (gang && s->ranks[k].link)
-        step(s, k, (struct link_event){.type = LINK_EVENT_GANG_DONE, .gang = number});
+        step(s, k, (struct link_event){.type = LINK_EVENT_GANG_DONE, .gang = gang});
     buf_fini(&data);
 }
 

@@ -30,7 +30,7 @@ enum {
     PODS = 3,
     RANKS = 4, // in each pod
     LINKS = PODS * RANKS,
-    JOBS = 3,  // two of solo shards, one of gangs of two
+    JOBS = 3, // two of solo shards, one of gangs of two
     ITEMS_MAX = 400,
     MAIN_QUEUE = 1024,
 };
@@ -39,9 +39,9 @@ struct packet {
     int64_t at;
     uint64_t order; // breaks ties
     bool to_head;
-    uint32_t link;      // index of the rank
-    uint64_t instance;  // of the pod then: a packet does not outlive its ends
-    uint64_t life;      // of the coordinator then
+    uint32_t link;     // index of the rank
+    uint64_t instance; // of the pod then: a packet does not outlive its ends
+    uint64_t life;     // of the coordinator then
     uint8_t *header;
     uint8_t *payload;
     uint32_t n;
@@ -50,11 +50,11 @@ struct packet {
 struct sim_job {
     uint64_t n_items;
     uint32_t gang;
-    uint32_t told[ITEMS_MAX];  // in this life of the coordinator
-    bool durable[ITEMS_MAX];   // its result was committed
+    uint32_t told[ITEMS_MAX]; // in this life of the coordinator
+    bool durable[ITEMS_MAX];  // its result was committed
     uint64_t n_told;
-    bool ended;   // EFFECT_JOB seen
-    bool closed;  // its end was committed
+    bool ended;  // EFFECT_JOB seen
+    bool closed; // its end was committed
 };
 
 struct kept { // one entry on the disk
@@ -83,17 +83,20 @@ struct head {
     uint64_t incarnation;
 };
 
+struct work {
+    struct rec_lease lease;
+    uint64_t gang; // 0: solo
+    uint32_t first_rank, n_ranks;
+};
+
 struct sim_rank {
     struct link *link; // NULL: the pod is down
-    struct rec_lease queue[MAIN_QUEUE];
+    struct work queue[MAIN_QUEUE];
     uint32_t n_queue;
-    bool gang_next;    // queue[0] is a gang's
-    uint64_t gang;
-    uint32_t gang_first, gang_n;
-    int64_t done_at;   // of queue[0]; INT64_MAX: not started
+    int64_t done_at; // of queue[0]; INT64_MAX: not started
     int64_t hangs_until;
+    uint64_t last_gang_lease; // it has been through: others may still be inside
     uint64_t progress;
-    bool revoked;
 };
 
 struct sim_pod {
