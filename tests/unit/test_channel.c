@@ -419,18 +419,21 @@ static int tcp_socket(void)
     return fd;
 }
 
+#define BYTES(s) s, sizeof(s) - 1
+#define ZEROS_16 "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+// What a ZMTP 3.1 peer says first; the mechanism's name fills 20 bytes.
+#define GREETING "\xff\0\0\0\0\0\0\0\0\x7f\3\1"
+
 static const struct {
     const char *bytes;
     size_t n;
 } garbage[] = {
-    {"GET / HTTP/1.1\r\nHost: here\r\n\r\n", 30},
-    {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 12},
-    {"\xff\0\0\0\0\0\0\0\0\x7f\3\0NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 32},
-    {"\xff\0\0\0\0\0\0\0\0\x7f\3\0CURVE\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
-     "\0\0\0"
-     "\0\0\0\0\0\0\0\0\0\0\0\0\0\6\xff\xff\xff\xff",
-     69},
-    {"", 0},
+    {BYTES("GET / HTTP/1.1\r\nHost: here\r\n\r\n")},
+    {BYTES("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff")},
+    {BYTES(GREETING "NULL" ZEROS_16)}, // cut short
+    {BYTES(GREETING "NULL" ZEROS_16 ZEROS_16 ZEROS_16)},
+    {BYTES(GREETING "CURVE" ZEROS_16 ZEROS_16 ZEROS_16 "\6\xff\xff\xff\xff")},
+    {BYTES("")},
 };
 
 START_TEST(garbage_on_the_port_is_ignored)
