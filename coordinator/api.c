@@ -176,14 +176,14 @@ static enum error run(struct call *c, const struct msg_call *m)
 {
     const char *name = arena_str(c->a, m->verb.p, m->verb.n);
     const struct verb *verb = find_verb(name);
-    struct value args;
+    struct value *args = arena_alloc(c->a, sizeof *args);
     if (!verb)
         return unknown_verb(c, name);
     if (c->role < verb->role)
         return errtext_set(c->t, ERR_DENIED, "%s needs the role '%s'; this key has '%s'",
                            verb->name, role_name(verb->role), role_name(c->role));
-    enum error e = read_args(c, m->args, &args);
-    c->args = &args;
+    enum error e = read_args(c, m->args, args);
+    c->args = args;
     if (!e)
         e = check_args(c, verb);
     return e ? e : verb->handle(c);

@@ -128,7 +128,7 @@ static enum error api_drain(struct call *c)
     return api_answer(c, &v);
 }
 
-// ---- what can be done ------------------------------------------------------------------------
+// ---- what can be done -------------------------------------------------------------
 
 static struct value tables(struct shell *s, struct arena *a)
 {
@@ -190,7 +190,7 @@ static enum error api_explain(struct call *c)
                        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
-// ---- the end ----------------------------------------------------------------------------------
+// ---- the end ----------------------------------------------------------------------
 
 static enum error api_shutdown(struct call *c)
 {

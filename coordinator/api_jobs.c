@@ -163,8 +163,8 @@ static void reopened(struct shell *s,
     struct call c = api_resume(s, p, &t);
     struct docket *r = docket_get(s, p->job);
     enum error error = e->error;
-    if (!error && !r)
-        error = errtext_set(&t, ERR_NOT_FOUND, "the job is gone");
+    if (!r)
+        return; // it was forgotten, and with it whoever asked
     if (!error && !r->live)
         error = recover_one(s, r, e, &t);
     if (!error)
@@ -242,7 +242,7 @@ static enum error api_extend(struct call *c)
     return r->live ? extend_now(c, r) : reopen(c, r, extend_answered);
 }
 
-// ---- output -----------------------------------------------------------------------------------
+// ---- output ---------------------------------------------------------------------
 
 static enum error api_logs(struct call *c)
 {

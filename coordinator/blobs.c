@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "coordinator/blobs.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -335,10 +336,9 @@ blobs_put_chunk(struct blobs *b, const struct blob_chunk *c, uint64_t *have, str
                    : errtext_set(t, ERR_PROTO, "the blob of this hash has %" PRIu64 " bytes",
                                  size);
     }
-    if (!u)
-        e = upload_open(b, c, &u, t);
-    if (e)
+    if (!u && (e = upload_open(b, c, &u, t)))
         return e;
+    assert(u);
     u->peer = c->peer;
     if (c->n && c->offset == u->have)
         e = upload_write(u, c, t);

@@ -27,7 +27,8 @@ struct pod *roster_pod(const struct core *c, uint64_t instance)
 static void copy_text(char *to, size_t size, struct str s)
 {
     size_t n = s.n < size - 1 ? s.n : size - 1;
-    memcpy(to, s.p, n);
+    if (n)
+        memcpy(to, s.p, n);
     to[n] = 0;
 }
 

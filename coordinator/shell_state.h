@@ -274,7 +274,7 @@ struct value document_unpack(const struct docket *r, struct bin packed, struct a
 void drive_attach(struct shell *s, struct docket *r, struct plan *p); // takes the plan
 MUST_CHECK enum error drive_submit(struct shell *s, struct docket *r, struct errtext *t);
 void drive_detach(struct docket *r);
-void drive_tell(struct shell *s, struct docket *r, const struct outcome *o);
+void drive_tell(struct shell *s, struct docket *r, const struct outcome *told);
 void drive_reopen(struct shell *s, struct docket *r);
 void drive_reopened(struct docket *r);
 void drive_want_step(struct shell *s, struct docket *r);

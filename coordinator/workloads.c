@@ -19,8 +19,6 @@ enum { CATALOG_MAX = 1024 * 1024, WORKLOADS_MAX = 4096 };
 // The program prints its tables and ends; a loaded machine needs a while for it.
 #define PROGRAM_WAIT (10 * CLOCK_SECOND)
 
-extern char **environ;
-
 const struct value *workloads_known(const struct shell *s)
 {
     return s->catalog.n ? &s->catalog : NULL;
@@ -85,7 +83,7 @@ void workloads_restore(struct shell *s)
 {
     struct arena *a = arena_create();
     struct bin b;
-    struct value v;
+    struct value v = value_null();
     s->catalog_arena = arena_create();
     s->catalog = value_list();
     if (!journal_read_meta(s->journal, META_CATALOG, a, &b)
@@ -98,7 +96,7 @@ void workloads_merge(struct shell *s, struct bin packed)
 {
     uint64_t hash = hash_bytes(packed.p, packed.n, 0);
     struct errtext t;
-    struct value v;
+    struct value v = value_null();
     if (!packed.n || packed.n > CATALOG_MAX || map_find(&s->catalogs_seen, hash, NULL))
         return;
     if (pack_read(packed.p, packed.n, s->turn->arena, &v, &t)) {
@@ -157,8 +155,8 @@ static void read_all(int fd, struct buf *out)
 enum error
 workloads_of_program(const char *program, struct arena *a, struct value *out, struct errtext *t)
 {
-    pid_t pid;
-    int fd;
+    pid_t pid = -1;
+    int fd = -1;
     struct buf b;
     if (!spawn(program, &pid, &fd))
         return errtext_set(t, ERR_NOT_FOUND, "cannot run %s", program);
@@ -179,7 +177,7 @@ workloads_of_program(const char *program, struct arena *a, struct value *out, st
 void workloads_ask_program(struct shell *s)
 {
     struct errtext t = {{0}};
-    struct value v;
+    struct value v = value_null();
     if (s->catalog_asked || !s->o.worker_program)
         return;
     s->catalog_asked = true;

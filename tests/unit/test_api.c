@@ -169,27 +169,37 @@ static void on_message(const struct message *m)
             answer(&m->grant.leases[i]);
 }
 
+static void receive(struct arena *own)
+{
+    struct channel_peer peer;
+    struct message m;
+    (void)channel_wait(worker_channel, 20 * CLOCK_MS, 0, NULL, 0);
+    while (channel_recv(worker_channel, own, &peer, &m, NULL) == OK)
+        on_message(&m);
+    channel_recv_release(worker_channel);
+    arena_reset(own);
+}
+
+static void beat(void)
+{
+    struct message m = {.type = MSG_BEAT};
+    m.beat.progress = (uint64_t)clock_now();
+    m.beat.n_held = 1000;
+    ck_assert_int_eq(channel_send(worker_channel, 0, &m), OK);
+}
+
 static void *run_worker(void *arg)
 {
     struct arena *own = arena_create();
-    int64_t beat = clock_now();
+    int64_t next = clock_now();
     (void)arg;
     say_hello();
     while (!atomic_load(&worker_ends)) {
-        struct channel_peer peer;
-        struct message m;
-        (void)channel_wait(worker_channel, 20 * CLOCK_MS, 0, NULL, 0);
-        while (channel_recv(worker_channel, own, &peer, &m, NULL) == OK)
-            on_message(&m);
-        channel_recv_release(worker_channel);
-        arena_reset(own);
-        if (clock_now() > beat) {
-            struct message b = {.type = MSG_BEAT};
-            b.beat.progress = (uint64_t)clock_now();
-            b.beat.n_held = 1000;
-            ck_assert_int_eq(channel_send(worker_channel, 0, &b), OK);
-            beat = clock_now() + 50 * CLOCK_MS;
-        }
+        receive(own);
+        if (clock_now() < next)
+            continue;
+        beat();
+        next = clock_now() + 50 * CLOCK_MS;
     }
     arena_destroy(own);
     return NULL;

@@ -58,19 +58,22 @@ static enum error put(uint64_t peer, uint64_t offset, size_t n, uint64_t *have)
     return blobs_put_chunk(b, &c, have, NULL);
 }
 
+static uint64_t check_chunk(uint8_t *chunk, uint64_t at)
+{
+    size_t n;
+    uint64_t size;
+    ck_assert_int_eq(blobs_get(b, &name, at, chunk, &n, &size), OK);
+    ck_assert_uint_eq(size, sizeof content);
+    ck_assert(n == BLOB_CHUNK_MAX || at + n == size);
+    ck_assert_mem_eq(chunk, content + at, n);
+    return at + n;
+}
+
 static void check_content(void)
 {
     uint8_t *chunk = mem_alloc(BLOB_CHUNK_MAX);
-    uint64_t at = 0;
-    uint64_t size = 1;
-    while (at < size) {
-        size_t n;
-        ck_assert_int_eq(blobs_get(b, &name, at, chunk, &n, &size), OK);
-        ck_assert_uint_eq(size, sizeof content);
-        ck_assert(n == BLOB_CHUNK_MAX || at + n == size);
-        ck_assert_mem_eq(chunk, content + at, n);
-        at += n;
-    }
+    for (uint64_t at = 0; at < sizeof content;)
+        at = check_chunk(chunk, at);
     mem_free(chunk);
 }
 
