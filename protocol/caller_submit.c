@@ -97,7 +97,7 @@ static enum error put_files(struct caller *c,
     *list = value_list();
     for (uint32_t i = 0; files && files->type == VALUE_LIST && i < files->n; i++) {
         const struct value *name = &files->items[i];
-        struct value one;
+        struct value one = value_null();
         if (name->type != VALUE_STR)
             continue;
         if (!is_plain_name(name))
@@ -123,10 +123,10 @@ enum error caller_submit(struct caller *c,
                          struct errtext *t)
 {
     const char *text = s->text, *file = s->path ? s->path : "job";
-    struct value job, files, args = value_map();
+    struct value job = value_null(), files, args = value_map();
 
     enum error e = text ? OK : read_text(s->path, a, &text, t);
-    if (!e)
+    if (!e && text)
         e = yaml_parse(text, strlen(text), file, a, &job, t);
     if (!e)
         e = put_files(c, s, &job, a, &files, t);

@@ -18,8 +18,6 @@
 #include "common/yaml.h"
 #include "worker/host_state.h"
 
-extern char **environ;
-
 enum { SOCKET_PATH_MAX = 100 }; // a socket file's name has 107 bytes at most
 // A journal of a large run takes a while to read.
 #define LISTEN_WAIT (120 * CLOCK_SECOND)
