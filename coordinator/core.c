@@ -125,6 +125,8 @@ static void
 on_beat(struct core *c, struct rank *r, const struct msg_beat *b, struct effects *fx)
 {
     heard(c, r, b->progress);
+    if (r->adopted_gang && !b->n_held)
+        gang_free_adopted(c, r, fx);
     // A grant that got lost: the rank holds less than we think, for long.
     bool lost = r->held && !r->held->gang && b->n_held < r->n_held
                 && b->lease != r->held->number && c->now - r->held->granted > 2 * CLOCK_SECOND;

@@ -27,6 +27,10 @@ enum {
     COPIES_MAX = 2,        // leases of one shard at a time
 };
 
+// A rank that we believe free but that neither arms nor shows progress for so
+// long is inside a gang that never got together: only its pod's end helps.
+#define GANG_STALL (30 * CLOCK_SECOND)
+
 // A shard that waits to be granted again.
 struct unit {
     uint64_t first;

@@ -276,10 +276,24 @@ static bool others_wait(const struct core *c, const struct gang *g)
     return false;
 }
 
+static bool does_not_arm(const struct core *c, const struct gang *g)
+{
+    if (g->state != GANG_PREPARING || c->now - g->since < GANG_STALL)
+        return false;
+    for (uint32_t i = 0; i < g->n_ranks; i++)
+        if (!g->armed[i] && !member(g, i)->n_held && c->now - member(g, i)->moved > GANG_STALL)
+            return true;
+    return false;
+}
+
 void gang_tick(struct core *c, struct effects *fx)
 {
     for (struct gang *g = c->gangs, *next; g; g = next) {
         next = g->next;
+        if (does_not_arm(c, g)) {
+            liveness_lose_pod(c, g->pod, "a rank does not arm", fx);
+            return; // the list changed: the next tick goes on
+        }
         bool repeat = c->now >= g->resend;
         if (repeat)
             g->resend = c->now + RESEND;

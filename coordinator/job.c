@@ -101,16 +101,21 @@ void job_push_unit(struct job *j, const struct unit *u, bool front)
     j->n_units++;
 }
 
+static void push_range(struct job *j, struct range r)
+{
+    while (r.lo < r.hi) {
+        uint64_t n = r.hi - r.lo < SHARD_MAX ? r.hi - r.lo : SHARD_MAX;
+        struct unit u = {.first = r.lo, .count = (uint32_t)n};
+        job_push_unit(j, &u, false);
+        r.lo += n;
+    }
+}
+
 static void push_gaps(struct job *j, const struct ranges *busy, uint64_t end)
 {
     struct range gap;
     for (uint64_t at = 0; ranges_gap(busy, at, end, &gap); at = gap.hi)
-        for (uint64_t lo = gap.lo; lo < gap.hi;) {
-            uint64_t n = gap.hi - lo < SHARD_MAX ? gap.hi - lo : SHARD_MAX;
-            struct unit u = {.first = lo, .count = (uint32_t)n};
-            job_push_unit(j, &u, false);
-            lo += n;
-        }
+        push_range(j, gap);
 }
 
 void job_reopen(struct job *j)
@@ -286,12 +291,9 @@ void job_claim(struct job *j, uint64_t first, uint64_t end)
     trim_units(j, first, end);
     if (end <= j->fresh)
         return;
-    for (uint64_t lo = j->fresh; lo < first;) {
-        uint64_t n = first - lo < SHARD_MAX ? first - lo : SHARD_MAX;
-        struct unit u = {.first = lo, .count = (uint32_t)n};
-        job_push_unit(j, &u, false);
-        lo += n;
-    }
+    struct range gap;
+    for (uint64_t at = j->fresh; ranges_gap(&j->settled, at, first, &gap); at = gap.hi)
+        push_range(j, gap);
     j->fresh = end;
 }
 

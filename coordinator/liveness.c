@@ -9,8 +9,6 @@
 #define RECONCILE_AFTER (2 * INT64_C(1000000000))
 // After its connection closed a rank has this long to connect again.
 #define CLOSED_GRACE (300 * INT64_C(1000000))
-// A gang that went before our restart shows progress at least so often.
-#define ADOPTED_STALL (30 * INT64_C(1000000000))
 // Back to the slow pace only after a while without work.
 #define PACE_DOWN_AFTER (1 * INT64_C(1000000000))
 
@@ -121,7 +119,7 @@ static bool check_stall(struct core *c, struct rank *r, struct effects *fx)
 {
     struct lease *l = r->held;
     int64_t stall = l ? l->job->spec.stall_ns : 0;
-    if (r->adopted_gang && c->now - r->moved > ADOPTED_STALL) {
+    if (r->adopted_gang && c->now - r->moved > GANG_STALL) {
         // Perhaps its GO reached only some ranks before we restarted.
         liveness_lose_pod(c, r->pod, "a gang from before the restart stands still", fx);
         return true;
