@@ -17,91 +17,7 @@
 #include "coordinator/spec.h"
 #include "protocol/pack.h"
 
-enum { TRIALS_MAX = 100000000, WINDOW_DEFAULT = 16, WINDOW_MAX = 65536, LIST_MAX = 100000 };
-
 static void destroy(void *state);
-
-// --- from the job -------------------------------------------------------------------
-static struct point point_room(const struct search *s)
-{
-    uint32_t n = s->space->n_genes_max + 1;
-    return (struct point){.genes = arena_alloc(s->arena, n * sizeof(struct gene))};
-}
-
-static enum error parse_enqueue(struct search *s, const struct spec *job)
-{
-    const struct value *list = NULL;
-    enum error e = spec_list(job, "enqueue", 0, LIST_MAX, &list);
-
-    if (e || !list)
-        return e;
-    s->enqueued = arena_alloc(s->arena, (list->n + 1) * sizeof *s->enqueued);
-    for (; s->n_enqueued < list->n; s->n_enqueued++) {
-        uint32_t i = s->n_enqueued;
-        struct spec at = spec_at(job, &list->items[i], "enqueue[%" PRIu32 "]", i);
-        s->enqueued[i] = point_room(s);
-        if ((e = space_encode(s->space, &at, s->history.walk, &s->enqueued[i])))
-            return e;
-    }
-    return OK;
-}
-
-static enum error parse_known(struct search *s, const struct spec *at)
-{
-    static const char *const keys[] = {"params", "metrics", NULL};
-    const struct value *params = NULL, *metrics = NULL;
-    enum error e;
-
-    if ((e = spec_keys(at, keys, NULL)) || (e = spec_require(at, "params", "a point"))
-        || (e = spec_require(at, "metrics", "its metrics"))
-        || (e = spec_map(at, "params", &params)) || (e = spec_map(at, "metrics", &metrics)))
-        return e;
-    struct spec inner = spec_at(at, params, "params");
-    if ((e = space_encode(s->space, &inner, s->history.walk, &s->next)))
-        return e;
-    struct value own = value_copy(s->arena, metrics);
-    uint32_t record = history_ask(&s->history, &s->next);
-    s->history.records[record].score = objective_score(&s->objectives, &own, params, s->arena);
-    s->history.n_warm++;
-    return OK;
-}
-
-static enum error parse_warm_start(struct search *s, const struct spec *job)
-{
-    const struct value *list = NULL;
-    enum error e = spec_list(job, "warm_start", 0, LIST_MAX, &list);
-
-    for (uint32_t i = 0; !e && list && i < list->n; i++) {
-        struct spec at = spec_at(job, &list->items[i], "warm_start[%" PRIu32 "]", i);
-        e = parse_known(s, &at);
-    }
-    return e;
-}
-
-static enum error parse(struct search *s, const struct driver_setup *setup, struct errtext *t)
-{
-    struct spec job = spec_of(setup->spec, setup->file, t);
-    int64_t trials = 0, window = WINDOW_DEFAULT;
-    enum error e;
-
-    s->is_reproducible = true;
-    if ((e = spec_require(&job, "space", "the parameters to search"))
-        || (e = space_parse(&job, s->arena, &s->space))
-        || (e = objective_parse(&job, setup->workload.metrics, s->arena, &s->objectives))
-        || (e = algorithm_parse(&job, s->space, &s->algorithm, s->knobs))
-        || (e = spec_require(&job, "trials", "how many points to try"))
-        || (e = spec_int(&job, "trials", 1, TRIALS_MAX, &trials))
-        || (e = spec_int(&job, "window", 1, WINDOW_MAX, &window))
-        || (e = spec_bool(&job, "reproducible", &s->is_reproducible)))
-        return e;
-    s->n_trials = (uint32_t)trials;
-    s->window = (uint32_t)window;
-    history_init(&s->history, s->space, &s->objectives, setup->seed);
-    s->next = point_room(s);
-    if ((e = parse_enqueue(s, &job)))
-        return e;
-    return parse_warm_start(s, &job);
-}
 
 // A fresh algorithm, told what the old one knew.
 static void start_algorithm(struct search *s, uint32_t n_told)
@@ -123,8 +39,7 @@ static enum error create(const struct driver_setup *setup, void **state, struct 
 
     s->arena = arena_create();
     s->scratch = arena_create();
-    s->metrics = setup->workload.metrics;
-    enum error e = parse(s, setup, t);
+    enum error e = search_parse(s, setup, t);
     if (e) {
         destroy(s);
         return e;
@@ -184,12 +99,24 @@ static void restore(void *state, uint64_t item, const struct value *params)
     s->n_reported = s->n_asked;
 }
 
+// A measured time would give every run another history.
+static struct value without_volatile(const struct search *s, const struct value *metrics)
+{
+    struct value map = value_map();
+    for (uint32_t i = 0; i < metrics->n; i++)
+        if (!search_is_volatile(s, metrics->pairs[i].key))
+            value_set(s->arena, &map, metrics->pairs[i].key, metrics->pairs[i].value);
+    return map;
+}
+
 static void take_outcome(struct search *s, uint64_t item, struct value metrics, bool again)
 {
-    struct trial *trial = &s->trials[item];
+    struct trial *trial = item < s->n_asked ? &s->trials[item] : NULL;
 
-    if (item >= s->n_asked || (trial->has_outcome && !again))
+    if (!trial || (trial->has_outcome && !again))
         return;
+    if (s->is_reproducible && s->volatiles && metrics.type == VALUE_MAP)
+        metrics = without_volatile(s, &metrics);
     if (trial->has_outcome && item < s->n_scored) {
         s->must_retell = true;
         if (s->n_asked > item + s->window)
@@ -245,9 +172,9 @@ static enum error extend(void *state, const struct value *args, struct errtext *
     const struct value *v = value_find(args, "trials");
     int64_t n = 0;
 
-    if (!v || !spec_is_int(v, &n) || n <= 0 || n > TRIALS_MAX)
+    if (!v || !spec_is_int(v, &n) || n <= 0 || n > SEARCH_TRIALS_MAX)
         return errtext_set(t, ERR_INVALID, "extend needs the new number of trials, at most %d",
-                           TRIALS_MAX);
+                           SEARCH_TRIALS_MAX);
     if (n <= s->n_trials)
         return errtext_set(t, ERR_INVALID,
                            "the job has %" PRIu32 " trials already; give the new total",
@@ -329,8 +256,8 @@ static void step(void *state, struct driver_output *out)
 }
 
 static const char *const keys[] = {
-    "space",  "where",  "objectives", "constraints", "derived", "algorithm",
-    "trials", "window", "warm_start", "enqueue",     NULL,
+    "space",  "where",  "objectives", "constraints", "derived",  "algorithm",
+    "trials", "window", "warm_start", "enqueue",     "volatile", NULL,
 };
 
 const struct driver search_driver = {

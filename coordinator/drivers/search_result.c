@@ -96,6 +96,15 @@ put_best(const struct search *s, uint32_t n_most, struct value *map, struct aren
         put(a, map, "best", s->n_best ? trial_value(s, s->best[0], a) : value_null());
 }
 
+// The metrics that count, so that a view need not know the job file.
+static struct value goal_names(const struct search *s, struct arena *a)
+{
+    struct value list = value_list();
+    for (uint32_t i = 0; i < s->objectives.n; i++)
+        (void)value_push(a, &list, value_str(a, s->objectives.goals[i].metric));
+    return list;
+}
+
 struct value search_progress(const struct search *s, struct arena *a)
 {
     struct value v = value_map();
@@ -106,6 +115,7 @@ struct value search_progress(const struct search *s, struct arena *a)
     put(a, &v, "infeasible", value_uint(s->n_infeasible));
     if (s->objectives.n > 1)
         put(a, &v, "front_size", value_uint(s->n_best));
+    put(a, &v, "goals", goal_names(s, a));
     put_best(s, FRONT_SHOWN, &v, a);
     return v;
 }

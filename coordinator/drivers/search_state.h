@@ -25,7 +25,9 @@ struct search {
     double knobs[KNOBS_MAX];
     const char *const *metrics; // NULL-ended, NULL: each outcome names its own
     bool is_reproducible;
-    uint32_t n_trials; // wanted
+    bool all_volatile;             // the workload measures times
+    const struct value *volatiles; // names of metrics that are, or NULL
+    uint32_t n_trials;             // wanted
     uint32_t window;
     uint32_t n_enqueued;
     struct point *enqueued;
@@ -44,6 +46,12 @@ struct search {
     uint32_t n_best, cap_best;
     uint32_t *best; // the best trial, or the front, ascending
 };
+
+enum { SEARCH_TRIALS_MAX = 100000000 };
+
+MUST_CHECK enum error
+search_parse(struct search *s, const struct driver_setup *setup, struct errtext *t);
+bool search_is_volatile(const struct search *s, const char *metric);
 
 // Recount scores and the best from scratch, or take in one more trial.
 void search_score(struct search *s, uint32_t trial);

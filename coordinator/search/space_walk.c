@@ -154,11 +154,14 @@ static bool look_up(void *ctx, const char *name, struct value *out)
         if (strcmp(key->name, name) != 0)
             continue;
         const struct gene *g = point_find(w->point, key->first);
-        bool whole = key->dimension->type == DIMENSION_CHOICE || w->at >= key->end;
-        if (g && !whole)
-            return part_of(w, key, g, out);
         if (!g)
             continue;
+        if (key->dimension->type == DIMENSION_CHOICE) { // beneath it all may be open
+            *out = key->dimension->values[g->k];
+            return true;
+        }
+        if (w->at < key->end)
+            return part_of(w, key, g, out);
         struct value beneath = value_map();
         *out = space_decode_value(key->dimension, &g, &beneath, "", w->scratch);
         return true;

@@ -31,7 +31,7 @@ struct sheet {
     // The draw of the trial at hand, the best first; a later attempt takes the next.
     uint64_t drawn_for; // the trial + 1
     uint32_t drawn_told;
-    double *drawn;     // [n_candidates][n_slots]
+    double *drawn; // [n_candidates][n_slots]
 };
 
 struct tpe {
