@@ -11,6 +11,7 @@
 
 #include "cluster/client/commands.h"
 #include "cluster/client/fetch.h"
+#include "cluster/client/final.h"
 #include "cluster/client/follow.h"
 #include "cluster/client/show.h"
 #include "cluster/client/signals.h"
@@ -226,7 +227,7 @@ static int run(const struct command *self, int argc, char **argv)
     if (status == STATUS_UNREACHED)
         status = STATUS_FAILED;
     if (!e) {
-        bool ok = r.args.json ? show_json(&document) : show_final(&document);
+        bool ok = final_print(&document, r.args.json);
         status = ok ? show_status_of(&document) : STATUS_FAILED;
     }
     arena_destroy(r.arena);

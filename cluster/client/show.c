@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cluster/client/show.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -55,10 +54,19 @@ void show_count(double n, struct buf *out)
 {
     char text[64];
     int len = snprintf(text, sizeof text, "%.0f", n);
-    for (int i = 0; i < len; i++) {
+    for (int i = 0; i < len && i < (int)sizeof text; i++) {
         bool comma = i && text[i - 1] != '-' && (len - i) % 3 == 0;
         buf_printf(out, "%s%c", comma ? "," : "", text[i]);
     }
+}
+
+void show_rate(double per_s, struct buf *out)
+{
+    if (per_s < 100)
+        buf_printf(out, "%.3g", per_s);
+    else
+        show_count(per_s, out);
+    buf_puts(out, "/s");
 }
 
 void show_value(const struct value *v, struct buf *out)
@@ -71,7 +79,10 @@ void show_value(const struct value *v, struct buf *out)
         value_json(v, out);
 }
 
-bool show_final(const struct value *doc)
+void show_pairs(const struct value *map, struct buf *out)
 {
-    return show_json(doc);
+    for (uint32_t i = 0; map && map->type == VALUE_MAP && i < map->n; i++) {
+        buf_printf(out, "%s%s ", i ? "  " : "", map->pairs[i].key);
+        show_value(&map->pairs[i].value, out);
+    }
 }
