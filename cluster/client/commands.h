@@ -12,4 +12,10 @@ extern const struct command cmd_run, cmd_up, cmd_down, cmd_submit, cmd_jobs, cmd
     cmd_watch, cmd_wait, cmd_results, cmd_logs, cmd_why, cmd_retry, cmd_extend, cmd_cancel,
     cmd_workers, cmd_drain, cmd_validate, cmd_explain, cmd_doctor, cmd_keygen, cmd_completion;
 
+struct target;
+struct caller;
+// The live view of a job until its end, then its document; the exit status.
+// The caller (NULL: one is opened) is closed.
+int cmd_watch_to_end(const struct target *g, struct caller *c, const char *job, int signals);
+
 #endif

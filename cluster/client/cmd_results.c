@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// cmd_results.c - what came of a job.
+#include <stdio.h>
+
+#include "cluster/client/commands.h"
+#include "cluster/client/fetch.h"
+#include "cluster/client/final.h"
+#include "cluster/client/show.h"
+#include "cluster/client/target.h"
+
+struct arguments {
+    struct target target;
+    const char *output;
+};
+
+static const struct option_row rows[] = {
+    TARGET_ROWS,
+    {"output", 'o', OPTION_STR, "DIR", NULL, "fetch what the job made into this directory", 0,
+     0, offsetof(struct arguments, output)},
+    {0},
+};
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    struct arguments g = {0};
+    struct value args = value_map(), document;
+    struct errtext t = {{0}};
+    struct caller *c = NULL;
+    int n_args, status;
+    if (!command_parse(self, argc, argv, &g, &n_args, &status))
+        return status;
+    if (!command_arguments(self, n_args, 1, 1))
+        return STATUS_USAGE;
+    struct arena *a = arena_create();
+    (void)value_set(a, &args, "job", value_str(a, argv[0]));
+    enum error e = target_open(&g.target, a, &c, &t);
+    if (!e)
+        e = caller_call(c, "results", &args, a, &document, &t);
+    if (!e && g.output)
+        e = fetch_all(c, &document, g.output, &t);
+    status = command_fail(e, &t);
+    if (!e && !final_print(&document, g.target.json))
+        status = STATUS_FAILED;
+    caller_close(c);
+    arena_destroy(a);
+    return status;
+}
+
+const struct command cmd_results = {
+    .name = "results",
+    .usage = "JOB [--json] [-o DIR] [options]",
+    .help = "show or fetch what came of a job",
+    .about = "Shows a job's result, or of one that still runs how far it is; -o fetches the "
+             "files it made.",
+    .rows = rows,
+    .run = run,
+};
