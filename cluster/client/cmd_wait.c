@@ -7,6 +7,7 @@
 #include "cluster/client/follow.h"
 #include "cluster/client/show.h"
 #include "cluster/client/signals.h"
+#include "cluster/client/simple.h"
 
 // One line a job, as they are waited for.
 static int wait_for(

@@ -7,6 +7,7 @@
 #include "cluster/client/follow.h"
 #include "cluster/client/show.h"
 #include "cluster/client/signals.h"
+#include "cluster/client/simple.h"
 
 int cmd_watch_to_end(const struct target *g, struct caller *c, const char *job, int signals)
 {
