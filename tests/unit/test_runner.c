@@ -572,7 +572,7 @@ START_TEST(attachments_come_once_outputs_and_logs_go_out)
 }
 END_TEST
 
-static Suite *suite(void)
+int main(void)
 {
     Suite *s = suite_create("runner");
     TCase *c = tcase_create("runner");
@@ -593,10 +593,5 @@ static Suite *suite(void)
     tcase_add_test(c, params_that_do_not_fit_the_lease_are_refused);
     tcase_add_test(c, attachments_come_once_outputs_and_logs_go_out);
     suite_add_tcase(s, c);
-    return s;
-}
-
-int main(void)
-{
-    return harness_run(suite());
+    return harness_run(s);
 }
