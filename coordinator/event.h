@@ -99,12 +99,12 @@ struct event {
 };
 
 enum effect_type {
-    EFFECT_SEND,    // message to peer
-    EFFECT_JOURNAL, // keep `bytes` of `kind` for `job`
-    EFFECT_TELL,    // outcome to the driver of job (the shell steps it afterwards)
-    EFFECT_JOB,     // job reached `state`: watchers; the driver of an unfinished one goes
+    EFFECT_SEND,     // message to peer
+    EFFECT_JOURNAL,  // keep `bytes` of `kind` for `job`
+    EFFECT_TELL,     // outcome to the driver of job (the shell steps it afterwards)
+    EFFECT_JOB,      // job reached `state`: watchers; the driver of an unfinished one goes
     EFFECT_REOPENED, // the shell's own: what was told of failed items holds no longer
-    EFFECT_CHANGED, // counts of job changed; at most one a turn and job
+    EFFECT_CHANGED,  // counts of job changed; at most one a turn and job
 };
 
 // What the journal keeps.  Numbers are stored: never reuse one.

@@ -63,7 +63,8 @@ static inline void lab_tell(const struct lab *lab, void *state, uint64_t i, cons
 
 // Runs the job with the seed; rows[i * n_metrics …] gets trial i's metrics (NaN:
 // failed).  Returns the number of trials made.
-static inline uint32_t lab_run(const struct lab *lab, const char *job, uint64_t seed, double *rows)
+static inline uint32_t
+lab_run(const struct lab *lab, const char *job, uint64_t seed, double *rows)
 {
     struct arena *a = arena_create(), *turn = arena_create();
     struct driver_setup setup = {.file = "job", .seed = seed};
@@ -148,8 +149,8 @@ static inline double lab_larger_p(const double *x, uint32_t n, const double *y, 
         ties += t * t * t - t;
     }
     double mean = n * (double)m / 2;
-    double var = n * (double)m / 12
-                 * (total + 1 - ties / ((double)total * (total > 1 ? total - 1 : 1)));
+    double var =
+        n * (double)m / 12 * (total + 1 - ties / ((double)total * (total > 1 ? total - 1 : 1)));
     mem_free(all);
     if (var <= 0)
         return 0.5;

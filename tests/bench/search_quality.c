@@ -85,8 +85,8 @@ static const struct value *get(const struct value *map, const char *key)
 }
 
 // --- comparing ----------------------------------------------------------------------
-static const struct value *baseline_of(const struct problem *p, const struct contender *c,
-                                       const char **name)
+static const struct value *
+baseline_of(const struct problem *p, const struct contender *c, const char **name)
 {
     for (uint32_t i = 0; p->runs && c->baselines[i]; i++) {
         const struct value *v = value_find(p->runs, c->baselines[i]);
@@ -108,8 +108,10 @@ static uint32_t column(const struct value *runs, uint32_t budget, double *out)
     return n;
 }
 
-static void print_row(const struct problem *p, const struct contender *c,
-                      double ours[BUDGETS][SEEDS_MAX], const struct settings *s)
+static void print_row(const struct problem *p,
+                      const struct contender *c,
+                      double ours[BUDGETS][SEEDS_MAX],
+                      const struct settings *s)
 {
     const char *name = "-";
     const struct value *runs = baseline_of(p, c, &name);
@@ -120,8 +122,8 @@ static void print_row(const struct problem *p, const struct contender *c,
         double low = lab_quantile(ours[b], s->n_seeds, 0.25);
         double median = lab_quantile(ours[b], s->n_seeds, 0.5);
         double high = lab_quantile(ours[b], s->n_seeds, 0.75);
-        printf("%-20s %-10s %5u  %-11.5g [%.5g %.5g]", p->name, c->label, budgets[b], median, low,
-               high);
+        printf("%-20s %-10s %5u  %-11.5g [%.5g %.5g]", p->name, c->label, budgets[b], median,
+               low, high);
         if (n) {
             double p_worse = lab_larger_p(ours[b], s->n_seeds, theirs, n);
             double p_better = lab_larger_p(theirs, n, ours[b], s->n_seeds);
@@ -135,7 +137,8 @@ static void print_row(const struct problem *p, const struct contender *c,
     fflush(stdout);
 }
 
-static void contend(const struct problem *p, const struct contender *c, const struct settings *s)
+static void
+contend(const struct problem *p, const struct contender *c, const struct settings *s)
 {
     static double ours[BUDGETS][SEEDS_MAX];
     double *rows = mem_alloc(LAB_TRIALS_MAX * p->lab.n_metrics * sizeof *rows);
@@ -265,11 +268,11 @@ static bool evaluate(void *ctx, const struct value *params, double *y)
     "values: {1: {mlp.units0: &u {type: int, low: 16, high: 512, log: true}}, 2: "             \
     "{mlp.units0: *u, mlp.units1: *u}, 3: {mlp.units0: *u, mlp.units1: *u, mlp.units2: *u}, "  \
     "4: {mlp.units0: *u, mlp.units1: *u, mlp.units2: *u, mlp.units3: *u}}}, mlp.opt: {type: "  \
-    "choice, values: {adam: {}, sgd: {mlp.sgd.momentum: {type: float, low: 0, high: 0.99}}}}, " \
+    "choice, values: {adam: {}, sgd: {mlp.sgd.momentum: {type: float, low: 0, high: "          \
+    "0.99}}}}, "                                                                               \
     "mlp.lr: {type: float, low: 1e-5, high: 0.1, log: true}}}}}\n"
 
-#define ACCEL                                                                                  \
-    "space: {pe_x: {type: int, low: 0, high: 5}, pe_y: {type: int, low: 0, high: 5}}"
+#define ACCEL "space: {pe_x: {type: int, low: 0, high: 5}, pe_y: {type: int, low: 0, high: 5}}"
 
 static const struct {
     const char *function, *baseline, *space;
@@ -281,7 +284,8 @@ static const struct {
      "space: {pe_x: {type: choice, values: [1, 2, 4, 8, 16, 32]}, pe_y: {type: choice, values: "
      "[1, 2, 4, 8, 16, 32]}, l1_kb: {type: choice, values: [1, 2, 4, 8, 16, 32, 64]}, l2_kb: "
      "{type: choice, values: [32, 64, 128, 256, 512, 1024]}, bw: {type: choice, values: [4, 8, "
-     "16, 32, 64]}, dataflow: {type: choice, values: [ws, os, is]}, batch: {type: choice, values: "
+     "16, 32, 64]}, dataflow: {type: choice, values: [ws, os, is]}, batch: {type: choice, "
+     "values: "
      "[1, 2, 4, 8]}, freq_mhz: {type: choice, values: [200, 400, 600, 800, 1000]}}\n"},
 };
 
@@ -289,20 +293,24 @@ static const struct {
     const char *name;
     double low, high;
 } boxes[] = {
-    {"sphere", -5.12, 5.12},       {"rosenbrock", -5, 10},  {"rastrigin", -5.12, 5.12},
-    {"ackley", -32.768, 32.768},   {"griewank", -600, 600}, {"levy", -10, 10},
-    {"schwefel", -500, 500},       {"styblinski_tang", -5, 5},
+    {"sphere", -5.12, 5.12},     {"rosenbrock", -5, 10},     {"rastrigin", -5.12, 5.12},
+    {"ackley", -32.768, 32.768}, {"griewank", -600, 600},    {"levy", -10, 10},
+    {"schwefel", -500, 500},     {"styblinski_tang", -5, 5},
 };
 
-static void run_one(const struct settings *s, const struct value *results, const char *function,
-                    const char *name, const char *space, struct arena *a)
+static void run_one(const struct settings *s,
+                    const struct value *results,
+                    const char *function,
+                    const char *name,
+                    const char *space,
+                    struct arena *a)
 {
     const struct function *f = find_function(function);
-    struct problem p = {.name = name,
-                        .body = arena_printf(a, "%s\nobjectives: [{metric: %s}]", space,
-                                             f->metrics[0]),
-                        .lab = {f->metrics, 1, evaluate, (void *)f},
-                        .runs = value_find(results, name)};
+    struct problem p = {
+        .name = name,
+        .body = arena_printf(a, "%s\nobjectives: [{metric: %s}]", space, f->metrics[0]),
+        .lab = {f->metrics, 1, evaluate, (void *)f},
+        .runs = value_find(results, name)};
     while (f->metrics[p.lab.n_metrics])
         p.lab.n_metrics++;
     contend_all(&p, s);
@@ -320,8 +328,8 @@ static void run_functions(const struct settings *s, struct arena *a)
         int d = dims[i % 3];
         const char *name = arena_printf(a, "%s_d%d", boxes[i / 3].name, d);
         const char *space = arena_printf(
-            a, "space: {x: {type: sequence, length: %d, of: {type: float, low: %g, high: %g}}}", d,
-            boxes[i / 3].low, boxes[i / 3].high);
+            a, "space: {x: {type: sequence, length: %d, of: {type: float, low: %g, high: %g}}}",
+            d, boxes[i / 3].low, boxes[i / 3].high);
         run_one(s, results, boxes[i / 3].name, name, space, a);
     }
 }
@@ -356,7 +364,9 @@ static struct value recipe_runs(const struct value *circuit, struct arena *a)
     return out;
 }
 
-static void add_rows_of_one(struct value *runs, const char *kind, const struct value *bests,
+static void add_rows_of_one(struct value *runs,
+                            const char *kind,
+                            const struct value *bests,
                             struct arena *a)
 {
     struct value list = value_list();
