@@ -91,6 +91,7 @@ $(B)/libcommon.a: $(call obj,$(call src,common))
 $(B)/libprotocol.a:  $(call obj,$(call src,protocol))
 $(B)/libcoordinator.a:  $(call obj,$(COORD_SRC))
 $(B)/libworker.a: $(call obj,$(WORKER_SRC))
+$(B)/libours.a: $(call obj,$(call src,tests/bench/ours))
 $(B)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -117,7 +118,7 @@ $(REPLAY): $(B)/bin/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o 
 	$(call link,$(ALL_LIBS))
 $(FUZZER): $(B)/bin/%: $(B)/tests/fuzz/%.o $(EVERY) | current
 	$(call link,$(ALL_LIBS))
-$(BENCH): $(B)/bin/%: $(B)/tests/bench/%.o $(EVERY) | current
+$(BENCH): $(B)/bin/%: $(B)/tests/bench/%.o $(B)/libours.a $(EVERY) | current
 	$(call link,$(ALL_LIBS) $(EXTRA_LIBS))
 $(B)/bin/raw_mpi_hello: EXTRA_LIBS := $(MPI_LIBS)
 $(B)/bin/peer_gearman: EXTRA_LIBS := $(call libs,gearmand)
@@ -163,7 +164,7 @@ bench-dispatch: benches ## dispatch next to raw programs and peers, alternating
 	@tests/bench/bench-dispatch $(B)/bin
 
 C_FILES := $(call src,common protocol coordinator worker cluster/client) $(UNIT_SRC) $(SIM_SRC) \
-           $(MPITEST_SRC) $(FUZZ_SRC) $(wildcard tests/unit/harness.c tests/fuzz/replay.c) $(BENCH_SRC)
+           $(MPITEST_SRC) $(FUZZ_SRC) $(wildcard tests/unit/harness.c tests/fuzz/replay.c) $(BENCH_SRC) $(call src,tests/bench/ours)
 H_FILES := $(wildcard $(addsuffix /*.h,$(sort $(dir $(C_FILES)))) protocol/*.def)
 SH_FILES = $(shell grep -lE '^\#!/bin/(sh|bash)' scripts/* .ci/* cluster/* cluster/*/* cluster/*/*/* tests/*/* 2>/dev/null)
 lint: ## clang-format, layers, sizes, shellcheck, clang-tidy

@@ -41,7 +41,7 @@ enum { FINALIZE_S = 5, FINALIZE_HOST_S = 15 };
 
 struct arguments {
     const char *connect, *keys, *state, *host, *resources, *scratch, *log_level;
-    int64_t lonely_s, cache_mb;
+    int64_t lonely_s, cache_mb, records_a_frame;
     bool catalog;
 };
 
@@ -67,6 +67,8 @@ static const struct option_row rows[] = {
     {"lonely-s", 0, OPTION_INT, "N", NULL,
      "end when no coordinator answered for so long; 0: never; default 600", 0, INT32_MAX,
      AT(lonely_s)},
+    {"records-per-frame", 0, OPTION_INT, "N", NULL, "results a frame at most; default 32", 1,
+     256, AT(records_a_frame)},
     {"log-level", 0, OPTION_STR, "LEVEL", "SHOAL_LOG_LEVEL", "debug, info, warn or error", 0, 0,
      AT(log_level)},
     {"catalog", 0, OPTION_FLAG, NULL, NULL, "print the workloads as JSON and end", 0, 0,
@@ -316,7 +318,8 @@ static enum error start_link(struct rank *r, struct errtext *t)
                  .memory_mb = memory_mb(),
                  .catalog = r->catalog,
                  .resources = r->resources,
-                 .lonely_ns = r->args.lonely_s * CLOCK_SECOND},
+                 .lonely_ns = r->args.lonely_s * CLOCK_SECOND,
+                 .records_max = (uint32_t)r->args.records_a_frame},
         .endpoint = r->endpoint,
         .key_dir = *r->keys ? r->keys : NULL,
         .to_main = r->to_main,
