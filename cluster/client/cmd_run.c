@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <ftw.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,13 +58,6 @@ struct run {
 
 // ---- before anything starts ------------------------------------------------------
 
-static int64_t n_cpus(void)
-{
-    cpu_set_t set;
-    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return n > 0 ? n : 1;
-}
-
 // The coordinator is the one that judges job files; only the size of gangs must
 // be known before it runs.
 static enum error read_gang(struct run *r, int64_t *gang)
@@ -100,7 +92,7 @@ static enum error choose_sizes(struct run *r)
     if (e)
         return e;
     if (!a->ranks)
-        a->ranks = gang > n_cpus() && gang <= RANKS_MAX ? gang : n_cpus();
+        a->ranks = gang > local_cpus() && gang <= RANKS_MAX ? gang : local_cpus();
     if (!a->pods)
         a->pods = gang > 1 ? 1 : a->ranks;
     if (a->pods > a->ranks)

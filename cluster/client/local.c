@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,8 +21,9 @@ enum { STARTS_MAX = 5 };
 #define BACKOFF_FIRST (200 * CLOCK_MS)
 #define BACKOFF_MAX   (10 * CLOCK_SECOND)
 // How often the announcement of a starting coordinator is looked for.
-#define READY_LOOK  (1 * CLOCK_MS)
-#define JOINED_LOOK (250 * CLOCK_MS)
+#define READY_LOOK   (1 * CLOCK_MS)
+#define JOINED_LOOK  (250 * CLOCK_MS)
+#define JOINED_HURRY (10 * CLOCK_MS)
 // What workers and coordinator may take to end by themselves, and by SIGTERM.
 #define END_PATIENCE  (3 * CLOCK_SECOND)
 #define TERM_PATIENCE (3 * CLOCK_SECOND)
@@ -88,7 +90,7 @@ static void ended(struct local *l, struct member *m, int status, int64_t now)
     if (m->joined)
         m->n_starts = 0;
     m->joined = false;
-    if (well && m != &l->coordinator)
+    if (well)
         m->ended = true;
     else if (m->n_starts >= STARTS_MAX)
         give_up(l, m);
@@ -196,7 +198,28 @@ const char *local_failure(const struct local *l)
         hope = hope || !l->pods[i].ended;
     if (hope && !l->coordinator.ended)
         return NULL;
-    return *l->failure ? l->failure : "all workers have ended";
+    if (*l->failure)
+        return l->failure;
+    return l->coordinator.ended ? "the coordinator has ended" : "all workers have ended";
+}
+
+bool local_is_over(const struct local *l)
+{
+    return l->coordinator.ended;
+}
+
+void local_hurry(struct local *l)
+{
+    int64_t soon = clock_now() + JOINED_HURRY;
+    if (l->look > soon)
+        l->look = soon;
+}
+
+int64_t local_cpus(void)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return n > 0 ? n : 1;
 }
 
 uint32_t local_n_joined(const struct local *l)

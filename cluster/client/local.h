@@ -40,7 +40,12 @@ const char *local_endpoint(const struct local *l);
 const char *local_keys(const struct local *l); // NULL: none are needed
 // NULL, or one line: why nothing will come of it any more.
 const char *local_failure(const struct local *l);
-// Pods of which at least one rank has joined; ranks of them.
+// The coordinator ended in good order, or was given up.
+bool local_is_over(const struct local *l);
+// Look who joined sooner than usual: somebody waits for it.
+void local_hurry(struct local *l);
+int64_t local_cpus(void); // that we may use
+// Pods of which at least one rank has joined.
 uint32_t local_n_joined(const struct local *l);
 // Ask all to end, wait, kill what is left, forget.  NULL is fine.
 void local_stop(struct local *l);

@@ -118,8 +118,12 @@ enum error local_plan(struct local *l, struct errtext *t)
 {
     l->announcement = arena_printf(l->arena, "%s/coordinator.json", l->o.dir);
     l->pods = arena_alloc(l->arena, l->o.n_pods * sizeof *l->pods);
-    l->env = launch_environment(NULL, l->arena);
     enum error e = choose_endpoint(l, t);
+    bool ipc = !e && strncmp(l->url, "ipc:", 4) == 0;
+    const char *more[] = {ipc ? arena_printf(l->arena, "SHOAL_COORDINATOR=%s", l->url)
+                              : arena_printf(l->arena, "SHOAL_STATE=%s", l->o.dir),
+                          NULL};
+    l->env = launch_environment(more, l->arena);
     if (!e)
         e = plan_coordinator(l, t);
     for (uint32_t i = 0; !e && i < l->o.n_pods; i++)
