@@ -8,9 +8,10 @@
 #include "common/version.h"
 
 const struct command *const command_table[] = {
-    &cmd_run,    &cmd_up,     &cmd_down,    &cmd_submit, &cmd_jobs,   &cmd_status,
-    &cmd_watch,  &cmd_wait,   &cmd_results, &cmd_logs,   &cmd_why,    &cmd_retry,
-    &cmd_extend, &cmd_cancel, &cmd_workers, &cmd_drain,  &cmd_keygen, NULL,
+    &cmd_run,    &cmd_up,         &cmd_down,    &cmd_submit, &cmd_jobs,     &cmd_status,
+    &cmd_watch,  &cmd_wait,       &cmd_results, &cmd_logs,   &cmd_why,      &cmd_retry,
+    &cmd_extend, &cmd_cancel,     &cmd_workers, &cmd_drain,  &cmd_validate, &cmd_explain,
+    &cmd_keygen, &cmd_completion, NULL,
 };
 
 const struct command *command_find(const char *name)
@@ -88,9 +89,11 @@ int command_status(enum error e)
     }
 }
 
+// A job file's faults begin with its name, as compilers' do.
 int command_fail(enum error e, const struct errtext *t)
 {
+    const char *prefix = e == ERR_PARSE ? "" : "shoal: ";
     if (e && e != ERR_CANCELLED)
-        (void)fprintf(stderr, "shoal: %s\n", t->text[0] ? t->text : error_name(e));
+        (void)fprintf(stderr, "%s%s\n", prefix, t->text[0] ? t->text : error_name(e));
     return command_status(e);
 }
