@@ -106,6 +106,7 @@ static void start_coordinator(struct cluster *c)
     add(&l, "--state", arena_printf(c->arena, "%s/state", c->dir));
     add(&l, "--listen",
         c->o.tcp ? "tcp://127.0.0.1:*" : arena_printf(c->arena, "ipc://%s/s", c->dir));
+    add(&l, "--allow-exec", NULL);
     add_number(&l, "--records-per-frame", c->o.records, c->arena);
     add_number(&l, "--credit", c->o.credit, c->arena);
     c->coordinator = start(c, &l, "coordinator.log");
@@ -116,6 +117,9 @@ static void start_workers(struct cluster *c)
     struct line l = {.n = 0};
     c->n_processes = c->o.mpirun ? 1 : c->o.n_workers;
     if (c->o.mpirun) {
+        // As root and in containers too; harmless elsewhere.
+        (void)setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
+        (void)setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
         add(&l, "mpirun", "-n");
         add(&l, arena_printf(c->arena, "%u", c->o.n_workers), "--oversubscribe");
         add(&l, "--bind-to", "none");

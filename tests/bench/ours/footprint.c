@@ -15,7 +15,7 @@ enum { DISTINCT = 200000, LINE = 64, FINISHED = 1000000, IDLE_S = 5 };
 #define QUIET (3 * CLOCK_SECOND)
 #define HEAD  "kind: sweep\nworkload: noop\nparams: {us: 0}\n"
 // On no machine: these items stay queued.
-#define NOWHERE "cpus: 100000\n"
+#define NOWHERE "cpus: 65536\n"
 
 static double resident(const struct cluster *c)
 {
