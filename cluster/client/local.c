@@ -258,22 +258,41 @@ static bool wait_for_end(struct local *l, int64_t patience)
     return true;
 }
 
-static void signal_all(struct local *l, int signal)
+static void terminate_all(struct local *l)
 {
     if (l->coordinator.pid)
-        (void)kill(l->coordinator.pid, signal);
+        (void)kill(l->coordinator.pid, SIGTERM);
     for (uint32_t i = 0; l->pods && i < l->o.n_pods; i++)
         if (l->pods[i].pid)
-            (void)kill(l->pods[i].pid, signal);
+            (void)kill(l->pods[i].pid, SIGTERM);
+}
+
+// The coordinator tells all to end that it knows; who has not come so far is told
+// by signal.
+static void ask_to_end(struct local *l)
+{
+    if (!l->coordinator.pid || !l->endpoint) {
+        terminate_all(l);
+        return;
+    }
+    if (local_n_joined(l) < l->o.n_pods)
+        local_look(l);
+    if (!local_shutdown(l)) {
+        terminate_all(l);
+        return;
+    }
+    for (uint32_t i = 0; i < l->o.n_pods; i++)
+        if (l->pods[i].pid && !l->pods[i].joined)
+            (void)kill(l->pods[i].pid, SIGTERM);
 }
 
 void local_stop(struct local *l)
 {
     if (!l)
         return;
-    local_ask_to_end(l);
-    if (!wait_for_end(l, l->endpoint ? END_PATIENCE : 0)) {
-        signal_all(l, SIGTERM);
+    ask_to_end(l);
+    if (!wait_for_end(l, END_PATIENCE)) {
+        terminate_all(l);
         (void)wait_for_end(l, TERM_PATIENCE);
     }
     launch_kill_all();

@@ -120,9 +120,12 @@ enum error local_plan(struct local *l, struct errtext *t)
     l->pods = arena_alloc(l->arena, l->o.n_pods * sizeof *l->pods);
     enum error e = choose_endpoint(l, t);
     bool ipc = !e && strncmp(l->url, "ipc:", 4) == 0;
-    const char *more[] = {ipc ? arena_printf(l->arena, "SHOAL_COORDINATOR=%s", l->url)
-                              : arena_printf(l->arena, "SHOAL_STATE=%s", l->o.dir),
-                          NULL};
+    // Open MPI's files of a private cluster go with its directory.
+    const char *more[] = {
+        ipc ? arena_printf(l->arena, "SHOAL_COORDINATOR=%s", l->url)
+            : arena_printf(l->arena, "SHOAL_STATE=%s", l->o.dir),
+        l->o.scratch ? arena_printf(l->arena, "OMPI_MCA_orte_tmpdir_base=%s", l->o.dir) : NULL,
+        NULL};
     l->env = launch_environment(more, l->arena);
     if (!e)
         e = plan_coordinator(l, t);
@@ -196,10 +199,8 @@ void local_look(struct local *l)
     arena_destroy(a);
 }
 
-void local_ask_to_end(struct local *l)
+bool local_shutdown(struct local *l)
 {
     struct value reply;
-    if (!l->coordinator.pid || !reach(l))
-        return;
-    (void)!caller_call(l->caller, "shutdown", NULL, l->arena, &reply, NULL);
+    return reach(l) && !caller_call(l->caller, "shutdown", NULL, l->arena, &reply, NULL);
 }

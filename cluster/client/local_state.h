@@ -46,7 +46,7 @@ void local_look(struct local *l);
 bool local_read_announcement(struct local *l);
 // The coordinator's and the pods' command lines.
 MUST_CHECK enum error local_plan(struct local *l, struct errtext *t);
-// The coordinator is told to end, and tells its workers.
-void local_ask_to_end(struct local *l);
+// The coordinator is told to end, and tells its workers.  False: it was not reached.
+bool local_shutdown(struct local *l);
 
 #endif
