@@ -79,7 +79,7 @@ struct rank_view {
 bool core_job_view(const struct core *c, uint64_t job, struct job_view *out);
 uint32_t core_rank_views(const struct core *c, struct arena *a, struct rank_view **out);
 // One sentence: why the job is not running, or that it is.
-const char *core_why(const struct core *c, uint64_t job, int64_t now, struct arena *a);
+const char *core_why(const struct core *c, uint64_t number, int64_t now, struct arena *a);
 uint32_t core_n_ranks(const struct core *c);
 uint32_t core_n_open_jobs(const struct core *c);
 

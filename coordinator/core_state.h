@@ -233,7 +233,7 @@ void settle_failed(struct core *c,
 
 // gang.c
 void gang_schedule(struct core *c, struct job *j, struct effects *fx);
-void gang_on_armed(struct core *c, struct rank *r, uint64_t gang, struct effects *fx);
+void gang_on_armed(struct core *c, struct rank *r, uint64_t number, struct effects *fx);
 void gang_on_went(struct core *c, struct rank *r, const struct msg_went *w);
 void gang_on_result(struct core *c, uint64_t lease, struct effects *fx); // the root answered
 void gang_free_adopted(struct core *c, struct rank *r, struct effects *fx);

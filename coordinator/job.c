@@ -144,6 +144,19 @@ void job_push_halves(struct job *j, const struct unit *u)
     job_push_unit(j, front ? &low : &high, front);
 }
 
+// As many items as take the target time, of those that are `left`.
+static uint64_t adapted_size(const struct core *c, const struct job *j, uint64_t left)
+{
+    if (j->item_ns <= 0)
+        return 1; // unknown: feel the way
+    double want = (double)c->o.shard_target_ns / j->item_ns;
+    uint64_t n = want < 1 ? 1 : want > (double)SHARD_MAX ? SHARD_MAX : (uint64_t)want;
+    // Towards the end smaller ones, so that all ranks end together.
+    uint64_t n_ranks = core_n_ranks(c) ? core_n_ranks(c) : 1;
+    uint64_t share = left / (n_ranks * 2) + 1;
+    return n < share ? n : share;
+}
+
 uint64_t job_shard_size(const struct core *c, const struct job *j, uint64_t first)
 {
     const struct job_spec *s = &j->spec;
@@ -151,16 +164,8 @@ uint64_t job_shard_size(const struct core *c, const struct job *j, uint64_t firs
     uint64_t n = s->shard;
     if (s->max_attempts > 1 || (!n && (s->params_of || j->params.n)))
         n = 1; // items with params of their own, or retried one by one
-    if (!n && j->item_ns <= 0) {
-        n = 1; // unknown: feel the way
-    } else if (!n) {
-        double want = (double)c->o.shard_target_ns / j->item_ns;
-        n = want < 1 ? 1 : want > (double)SHARD_MAX ? SHARD_MAX : (uint64_t)want;
-        // Towards the end smaller ones, so that all ranks end together.
-        uint64_t n_ranks = core_n_ranks(c) ? core_n_ranks(c) : 1;
-        uint64_t share = left / (n_ranks * 2) + 1;
-        n = n < share ? n : share;
-    }
+    if (!n)
+        n = adapted_size(c, j, left);
     n = n < SHARD_MAX ? n : SHARD_MAX;
     if (s->per_point) {
         uint64_t in_point = s->per_point - first % s->per_point;

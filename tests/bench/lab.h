@@ -36,10 +36,22 @@ struct lab {
     void *ctx;
 };
 
-static inline void lab_die(const char *what, const char *text)
+_Noreturn static inline void lab_die(const char *what, const char *text)
 {
     fprintf(stderr, "%s: %s\n", what, text);
     exit(1);
+}
+
+// The first n numbers of a text that has nothing else before them but blanks.
+static inline bool lab_numbers(const char *text, double *out, uint32_t n)
+{
+    char *end;
+    for (uint32_t i = 0; i < n; i++, text = end) {
+        out[i] = strtod(text, &end);
+        if (end == text)
+            return false;
+    }
+    return true;
 }
 
 static inline void lab_tell(const struct lab *lab, void *state, uint64_t i, const double *y)

@@ -249,9 +249,9 @@ int main(int argc, char **argv)
         return 2;
     }
     r.sent_at = calloc(r.n_tasks, sizeof r.sent_at[0]);
-    r.took_ns = timing_alloc(r.n_tasks);
     if (!r.sent_at)
         return 1;
+    r.took_ns = timing_alloc(r.n_tasks);
     for (uint32_t w = 0; w < r.n_workers; w++) {
         if (fork() == 0) {
             worker(argv[1], w);

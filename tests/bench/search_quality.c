@@ -182,13 +182,12 @@ static void read_table(const char *path, struct table *t)
     if (!f)
         lab_die(path, "cannot be opened");
     for (t->n = 0; t->n < 8192 && fgets(line, sizeof line, f);) {
-        double area, delay;
-        int *next = t->states[t->n].next, skip;
-        if (sscanf(line, "%*d %lf %lf %*d %*d %d %d %d %d %d %d %d %d", &area, &delay, &skip,
-                   &next[0], &next[1], &next[2], &next[3], &next[4], &next[5], &next[6])
-            != 10)
+        double column[13]; // number, area, delay, three of no use here, then a pass each
+        if (!lab_numbers(line, column, 13))
             continue;
-        t->states[t->n++].adp = area * delay;
+        for (int i = 0; i < 7; i++)
+            t->states[t->n].next[i] = (int32_t)column[6 + i];
+        t->states[t->n++].adp = column[1] * column[2];
     }
     (void)fclose(f);
 }
@@ -412,7 +411,8 @@ int main(int argc, char **argv)
     struct settings s = {.n_seeds = 20, .n_trials = 1000, .window = 16, .options = ""};
     struct arena *a = arena_create();
 
-    s.fixtures = getenv("SHOAL_FIXTURES") ? getenv("SHOAL_FIXTURES") : "../shared/fixtures";
+    const char *fixtures = getenv("SHOAL_FIXTURES");
+    s.fixtures = fixtures ? fixtures : "../shared/fixtures";
     for (int i = 2; i + 1 < argc; i += 2) {
         const char *value = argv[i + 1];
         if (strcmp(argv[i], "--seeds") == 0)
