@@ -216,10 +216,14 @@ static void shift(struct parzen *p, uint32_t to, uint32_t from)
     SHIFT(p->rank, to, from, n);
 }
 
+// Equals stand by age, so that the mixture is one of its observations alone and
+// not of the order in which they came and went.
 void parzen_insert(struct parzen *p, double mu, uint32_t record)
 {
     uint32_t rank = 0, i = place_of(p, mu);
 
+    while (i < p->n && p->mu[i] == mu && p->record[i] < record)
+        i++;
     grow(p);
     for (uint32_t j = 0; j < p->n; j++) {
         bool is_older = p->record[j] < record;

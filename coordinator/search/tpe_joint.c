@@ -284,6 +284,22 @@ static void draw(const struct mixture *m,
     }
 }
 
+// The rows of what is not good; with the liar, what is pending behind them.
+static double *rest_rows(const struct tpe *t, const struct sheet *s, uint32_t *n)
+{
+    const struct history *h = t->history;
+    size_t d = s->n_slots, n_most = s->n + (t->has_liar ? h->n_asked - h->n_told : 0);
+    double *rows = mem_alloc((n_most + 1) * d * sizeof *rows);
+
+    if (s->n)
+        memcpy(rows, s->rows, s->n * d * sizeof *rows);
+    *n = s->n;
+    for (uint32_t i = h->n_told; t->has_liar && i < h->n_asked; i++)
+        if (has_context(t, s, i))
+            fill_row(t, s, i, rows + (*n)++ * d);
+    return rows;
+}
+
 struct scored {
     double ratio;
     uint32_t at;
@@ -297,7 +313,8 @@ static void draw_context(struct tpe *t, struct sheet *s, struct rng *r)
     double *x = mem_alloc(t->n_candidates * d * sizeof *x), weights[PARZEN_GOOD_MAX];
     struct scored order[TPE_CANDIDATES_MAX];
     struct mixture good, rest;
-    uint32_t n = 0;
+    uint32_t n = 0, n_rest;
+    double *others = rest_rows(t, s, &n_rest);
 
     for (uint32_t i = 0; i < t->n_good; i++) {
         if (!has_context(t, s, t->good[i]))
@@ -306,7 +323,7 @@ static void draw_context(struct tpe *t, struct sheet *s, struct rng *r)
         weights[n++] = t->weights[i];
     }
     mixture_init(&good, t, s, rows, weights, n);
-    mixture_init(&rest, t, s, s->rows, NULL, s->n);
+    mixture_init(&rest, t, s, others, NULL, n_rest);
     for (uint32_t i = 0; i < t->n_candidates; i++) {
         draw(&good, t, weights, r, x + i * d);
         double ratio = mixture_log(&good, t, x + i * d) - mixture_log(&rest, t, x + i * d);
@@ -322,6 +339,7 @@ static void draw_context(struct tpe *t, struct sheet *s, struct rng *r)
     mem_free(good.heights);
     mem_free(rest.heights);
     mem_free(rows);
+    mem_free(others);
     mem_free(x);
 }
 

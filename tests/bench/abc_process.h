@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
 // abc_process.h - recipes judged by one berkeley-abc process that stays, with a
-// file of what is known already.
+// memory of every circuit it has passed through.
 //
-// `strash` follows every pass, so the value of a recipe does not depend on what
-// the process did before (the fixtures' README measured it).
+// `strash` follows every pass, so a circuit on its way is its graph alone: the
+// same graph and the same pass give the same graph, however it came about (the
+// fixtures' README measured it).  Graphs are told apart by the body of their
+// AIGER file; the comment behind it holds a date.
+//
+// With SHOAL_ABC_CACHE the memory outlives the process in that folder; several
+// may use it at once.
 //
 // Ownership  The handle's.
 // Threads    Single.
@@ -11,11 +16,13 @@
 #ifndef TESTS_BENCH_ABC_PROCESS_H
 #define TESTS_BENCH_ABC_PROCESS_H
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,19 +31,30 @@
 #include "common/mem.h"
 #include "tests/bench/lab.h"
 
+enum { ABC_RECIPE_MAX = 64, ABC_FILE_MAX = 1 << 20 };
+
 struct abc {
     pid_t pid;
-    FILE *in, *out; // of the process
-    FILE *known;    // "recipe area delay" lines, appended to
-    char start[512];  // the command that reads the circuit
-    struct map cache; // hash of the recipe -> bits of the product
+    FILE *in, *out;    // of the process
+    FILE *known;       // "pass FROM PASS TO" and "value GRAPH AREA DELAY" lines, appended to
+    char folder[300];  // GRAPH.aig
+    char circuit[300]; // the file of the untouched graph
+    uint64_t root;
+    struct map next;   // abc_key of a graph and a pass -> graph
+    struct map value;  // graph -> bits of the product
+    uint64_t n_passes; // run by the process, not remembered
 };
 
-static inline uint64_t abc_bits(double x)
+static inline uint64_t abc_key(uint64_t graph, int pass)
+{
+    return hash_mix64(graph ^ hash_mix64((uint64_t)pass + 1));
+}
+
+static inline void abc_set_value(struct abc *a, uint64_t graph, double y)
 {
     uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
+    memcpy(&bits, &y, sizeof bits);
+    map_set(&a->value, graph, bits);
 }
 
 static inline void abc_spawn(struct abc *a)
@@ -63,23 +81,72 @@ static inline void abc_spawn(struct abc *a)
         lab_die("berkeley-abc", "cannot be started");
 }
 
-// Known values stand in $SHOAL_ABC_CACHE/CIRCUIT.known, or are forgotten.
+// Where the AIGER file's comment begins: behind a line an output and two numbers
+// an AND gate, whose bytes may look like anything.
+static inline size_t abc_body(const uint8_t *b, size_t n)
+{
+    unsigned n_outputs, n_gates;
+    size_t at = 0;
+
+    if (sscanf((const char *)b, "aig %*u %*u %*u %u %u", &n_outputs, &n_gates) != 2)
+        lab_die("aiger", "no header");
+    for (unsigned lines = 0; at < n && lines < n_outputs + 1; at++)
+        lines += b[at] == '\n';
+    for (uint64_t numbers = 0; at < n && numbers < 2 * (uint64_t)n_gates; at++)
+        numbers += b[at] < 0x80;
+    return at;
+}
+
+static inline uint64_t abc_graph_of(const char *path)
+{
+    uint8_t *b = mem_alloc(ABC_FILE_MAX);
+    FILE *f = fopen(path, "rb");
+    size_t n = f ? fread(b, 1, ABC_FILE_MAX - 1, f) : 0;
+
+    if (!n)
+        lab_die(path, "cannot be read");
+    (void)fclose(f);
+    uint64_t graph = hash_bytes(b, abc_body(b, n), 0);
+    mem_free(b);
+    return graph;
+}
+
+static inline void abc_read_known(struct abc *a)
+{
+    char line[200];
+    uint64_t from, to;
+    double area, delay;
+    int pass;
+
+    while (fgets(line, sizeof line, a->known)) {
+        if (sscanf(line, "pass %" SCNx64 " %d %" SCNx64, &from, &pass, &to) == 3)
+            map_set(&a->next, abc_key(from, pass), to);
+        else if (sscanf(line, "value %" SCNx64 " %lf %lf", &from, &area, &delay) == 3)
+            abc_set_value(a, from, area * delay);
+    }
+}
+
 static inline struct abc *abc_start(const char *fixtures, const char *circuit)
 {
     struct abc *a = mem_alloc(sizeof *a);
-    const char *folder = getenv("SHOAL_ABC_CACHE");
-    char path[512], recipe[64];
-    double area, delay;
+    const char *cache = getenv("SHOAL_ABC_CACHE");
+    char temporary[] = "/tmp/shoal-abc-XXXXXX", known[340];
 
     (void)signal(SIGPIPE, SIG_IGN);
-    map_init(&a->cache);
+    map_init(&a->next);
+    map_init(&a->value);
+    cache = cache ? cache : mkdtemp(temporary);
+    (void)snprintf(a->folder, sizeof a->folder, "%s/%s", cache ? cache : ".", circuit);
+    (void)snprintf(a->circuit, sizeof a->circuit, "%s/%s.aig", fixtures, circuit);
+    (void)mkdir(a->folder, 0700);
+    (void)snprintf(known, sizeof known, "%s/known", a->folder);
+    a->known = fopen(known, "a+");
+    if (!a->known)
+        lab_die(known, "cannot be opened");
+    abc_read_known(a);
+    a->root = abc_graph_of(a->circuit);
     abc_spawn(a);
     fprintf(a->in, "read_library %s/dse.genlib\n", fixtures);
-    (void)snprintf(a->start, sizeof a->start, "read_aiger %s/%s.aig; strash", fixtures, circuit);
-    (void)snprintf(path, sizeof path, "%s/%s.known", folder ? folder : "", circuit);
-    a->known = folder ? fopen(path, "a+") : NULL;
-    while (a->known && fscanf(a->known, "%63s %lf %lf", recipe, &area, &delay) == 3)
-        map_set(&a->cache, hash_bytes(recipe, strlen(recipe), 0), abc_bits(area * delay));
     return a;
 }
 
@@ -89,30 +156,73 @@ static inline void abc_stop(struct abc *a)
     (void)fclose(a->in);
     (void)fclose(a->out);
     (void)waitpid(a->pid, NULL, 0);
-    if (a->known)
-        (void)fclose(a->known);
-    map_fini(&a->cache);
+    (void)fclose(a->known);
+    map_fini(&a->next);
+    map_fini(&a->value);
     mem_free(a);
+}
+
+static inline void abc_step_name(const struct abc *a, uint32_t i, char out[400])
+{
+    (void)snprintf(out, 400, "%s/step-%d-%u.aig", a->folder, (int)getpid(), i);
+}
+
+// Commands for what of the recipe is new behind the first `done` passes.
+static inline void
+abc_command(struct abc *a, const struct value *recipe, uint32_t done, uint64_t graph)
+{
+    static const char *const passes[] = {"refactor", "refactor -z", "rewrite", "rewrite -z",
+                                         "resub",    "resub -z",    "balance"};
+    char name[400];
+
+    if (graph == a->root)
+        fprintf(a->in, "read_aiger %s; strash\n", a->circuit);
+    else
+        fprintf(a->in, "read_aiger %s/%016" PRIx64 ".aig; strash\n", a->folder, graph);
+    for (uint32_t i = done; i < recipe->n; i++) {
+        abc_step_name(a, i, name);
+        fprintf(a->in, "%s; strash; write_aiger %s\n", passes[recipe->s[i] - '0'], name);
+        a->n_passes++;
+    }
+    fprintf(a->in, "map; print_stats\n");
+    fflush(a->in);
+}
+
+static inline uint64_t
+abc_learn(struct abc *a, const struct value *recipe, uint32_t done, uint64_t graph)
+{
+    char step[400], kept[400];
+
+    for (uint32_t i = done; i < recipe->n; i++) {
+        int pass = recipe->s[i] - '0';
+        abc_step_name(a, i, step);
+        uint64_t to = abc_graph_of(step);
+        (void)snprintf(kept, sizeof kept, "%s/%016" PRIx64 ".aig", a->folder, to);
+        if (rename(step, kept))
+            lab_die(kept, "cannot be written");
+        map_set(&a->next, abc_key(graph, pass), to);
+        fprintf(a->known, "pass %016" PRIx64 " %d %016" PRIx64 "\n", graph, pass, to);
+        graph = to;
+    }
+    return graph;
 }
 
 static inline bool abc_evaluate(void *ctx, const struct value *params, double *y)
 {
-    static const char *const passes[] = {"refactor", "refactor -z", "rewrite", "rewrite -z",
-                                         "resub",    "resub -z",    "balance"};
     struct abc *a = ctx;
     const struct value *recipe = value_find(params, "recipe");
-    uint64_t key = hash_bytes(recipe->s, recipe->n, 0), bits;
+    uint64_t graph = a->root, bits;
+    uint32_t done = 0;
     char line[4096];
 
-    if (map_find(&a->cache, key, &bits)) {
+    while (done < recipe->n
+           && map_find(&a->next, abc_key(graph, recipe->s[done] - '0'), &graph))
+        done++;
+    if (done == recipe->n && map_find(&a->value, graph, &bits)) {
         memcpy(y, &bits, sizeof bits);
         return true;
     }
-    fprintf(a->in, "%s\n", a->start);
-    for (uint32_t i = 0; i < recipe->n; i++)
-        fprintf(a->in, "%s; strash\n", passes[recipe->s[i] - '0']);
-    fprintf(a->in, "map; print_stats\n");
-    fflush(a->in);
+    abc_command(a, recipe, done, graph);
     while (fgets(line, sizeof line, a->out)) {
         const char *area = strstr(line, "area ="), *delay = strstr(line, "delay =");
         double x, z;
@@ -120,11 +230,10 @@ static inline bool abc_evaluate(void *ctx, const struct value *params, double *y
             || sscanf(delay, "delay =%lf", &z) != 1)
             continue;
         *y = x * z;
-        map_set(&a->cache, key, abc_bits(*y));
-        if (a->known) {
-            fprintf(a->known, "%s %.17g %.17g\n", recipe->s, x, z);
-            fflush(a->known);
-        }
+        graph = abc_learn(a, recipe, done, graph);
+        abc_set_value(a, graph, *y);
+        fprintf(a->known, "value %016" PRIx64 " %.17g %.17g\n", graph, x, z);
+        fflush(a->known);
         return true;
     }
     lab_die("berkeley-abc", "ended");
