@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// test_spec.c - SPEC.md says what the code does: its tables, limits and digests; and
-// the fuzzers' dictionaries know the schema.
+// test_spec.c - SPEC.md says what the code does: its tables, limits, verbs and digests;
+// and the fuzzers' dictionaries know the schema.
 //
 // SHOAL_WRITE=1 writes the tables of SPEC.md and the dictionaries anew.
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include "common/error.h"
 #include "common/hash.h"
 #include "common/version.h"
+#include "coordinator/shell_state.h"
 #include "protocol/channel_state.h"
 #include "protocol/codec.h"
 #include "protocol/guard.h"
@@ -127,6 +128,7 @@ static const struct {
     {"HEADER_SIZE", FRAME_HEADER_SIZE}, {"PAYLOAD_MAX", FRAME_PAYLOAD_MAX},
     {"RAW_MAX", FRAME_RAW_MAX},         {"LIST_MAX", LIST_MAX},
     {"DEPTH_MAX", GUARD_DEPTH_MAX},     {"RECEIVE_HWM", CHANNEL_RECEIVE_HWM},
+    {"CHUNK_MAX", BLOB_CHUNK_MAX},      {"REPLY_MAX", REPLY_MAX},
 };
 
 START_TEST(the_limits_are_those_of_the_code)
@@ -147,6 +149,45 @@ START_TEST(the_error_codes_are_those_of_the_code)
     }
     (void)snprintf(word, sizeof word, "# The Shoal wire protocol, version %d\n", WIRE_VERSION);
     ck_assert_ptr_eq(strstr(buf_cstr(&spec), word), buf_cstr(&spec));
+}
+END_TEST
+
+// ---- verbs ------------------------------------------------------------------
+
+static const struct verb *const verbs[] = {api_job_verbs, api_cluster_verbs};
+
+// The verb's row up to its answer, the arguments cut down to their names.
+static void check_verb(const struct verb *v, const char *begin, const char *end)
+{
+    char head[100];
+    (void)snprintf(head, sizeof head, "\n| %s | %s | ", v->name, role_name(v->role));
+    const char *at = strstr(begin, head);
+    ck_assert_msg(at && at < end, "%s", head);
+    at += strlen(head);
+    const char *stop = strstr(at, "|");
+    for (const char *const *arg = v->args; arg && *arg; arg++) {
+        at = strchr(at, '`');
+        (void)snprintf(head, sizeof head, "`%s`", *arg);
+        ck_assert_msg(at && at < stop && strncmp(at, head, strlen(head)) == 0, "%s: %s",
+                      v->name, head);
+        at += strlen(head);
+    }
+    at = strchr(at, '`');
+    ck_assert_msg(!at || at > stop, "%s has more arguments in the text", v->name);
+}
+
+START_TEST(the_verbs_are_those_of_the_coordinator)
+{
+    const char *begin, *end;
+    uint32_t n_verbs = 0, n_rows = 0;
+
+    find_region("verbs", &begin, &end);
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        for (const struct verb *v = verbs[i]; v->name; v++, n_verbs++)
+            check_verb(v, begin, end);
+    for (const char *line = begin; line < end; line = strchr(line, '\n') + 1)
+        n_rows++;
+    ck_assert_uint_eq(n_rows, n_verbs + 2); // head and rule
 }
 END_TEST
 
@@ -368,6 +409,7 @@ int main(void)
     tcase_add_loop_test(t, the_limits_are_those_of_the_code, 0,
                         (int)(sizeof limits / sizeof limits[0]));
     tcase_add_test(t, the_error_codes_are_those_of_the_code);
+    tcase_add_test(t, the_verbs_are_those_of_the_coordinator);
     tcase_add_test(t, the_digests_are_what_the_spec_says);
     tcase_add_test(t, a_value_of_the_spec_built_by_hand_has_its_digest);
     tcase_add_loop_test(t, the_fuzzers_know_the_schema, 0, 3);
