@@ -167,6 +167,9 @@ void hypervolume_subset(const double *points,
                 best = i;
             }
         }
+        // Volumes beyond the numbers compare with nothing: then in order.
+        for (uint32_t i = 0; i < n && best == n; i++)
+            best = is_taken[i] ? n : i;
         chosen[at] = best;
         is_taken[best] = true;
     }
