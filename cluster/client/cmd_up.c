@@ -142,6 +142,7 @@ static int report(const struct up *u)
 static int in_foreground(struct up *u)
 {
     u->signals = signals_open();
+    log_init("supervisor", -1, LOG_LEVEL_INFO);
     enum error e = start(u);
     if (!e)
         e = wait_until_ready(u);

@@ -77,7 +77,7 @@ static void give_up(struct local *l, struct member *m)
     m->ended = true;
     (void)snprintf(l->failure, sizeof l->failure, "%s: given up after %d starts%s%s", m->name,
                    STARTS_MAX, *line ? "; its last words: " : "", line);
-    LOG_ERROR("given_up", "member=\"%s\" starts=%d last=\"%s\"", m->name, STARTS_MAX, line);
+    LOG_WARN("given_up", "member=\"%s\" starts=%d last=\"%s\"", m->name, STARTS_MAX, line);
 }
 
 static void ended(struct local *l, struct member *m, int status, int64_t now)

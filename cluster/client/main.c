@@ -38,7 +38,7 @@ static int help(const char *word)
 
 int main(int argc, char **argv)
 {
-    log_init("shoal", -1, LOG_LEVEL_WARN);
+    log_init("shoal", -1, LOG_LEVEL_ERROR);
     (void)signal(SIGPIPE, SIG_IGN);
     if (argc < 2) {
         (void)fprintf(stderr, "shoal: which command?  'shoal --help' lists them\n");

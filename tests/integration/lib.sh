@@ -33,15 +33,12 @@ expect() {
 # The same text on both sides, and some.
 same() { [ -n "$1" ] && [ "$1" = "$2" ] || fail "${3:-differs}: '$1' and '$2'"; }
 
-# Processes whose command line holds a text.
+# Processes that have a text in one of their arguments.  (It goes in by a pipe, so
+# that grep does not find itself.)
 running() { # TEXT
-    for p in /proc/[0-9]*; do
-        if tr '\0' ' ' <"$p/cmdline" 2>/dev/null | grep -qF -- "$1"; then
-            pid=${p#/proc/}
-            [ "$pid" = $$ ] || echo "$pid"
-        fi
-    done
+    printf '%s\n' "$1" | grep -lsaF -f - /proc/[0-9]*/cmdline | sed 's/[^0-9]//g' || true
 }
+children() { cat "/proc/$1/task/$1/children"; } # PID
 # Up to ten seconds until a command succeeds.
 soon() {
     tries=0
