@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+// test_parzen.c - the estimators against plain mixtures made anew.
+#include <math.h>
+#include <string.h>
+
+#include "coordinator/search/parzen.h"
+#include "tests/unit/parzen_reference.h"
+
+// The cases that the definition names, worked out by hand.
+static const struct {
+    uint32_t n, i;
+    double weight;
+} ages[] = {
+    {1, 0, 1},
+    {24, 0, 1},
+    {25, 0, 1},
+    {26, 0, 1.0 / 26},
+    {26, 1, 1},
+    {27, 0, 1.0 / 27},
+    {27, 1, 1},
+    {27, 2, 1},
+    {28, 1, 29.0 / 56},
+    {125, 0, 0.008},
+    {125, 99, 1},
+    {125, 124, 1},
+    {125, 33, 0.008 + 0.992 / 3},
+};
+
+START_TEST(weights_are_a_ramp_by_age)
+{
+    near(parzen_weight(ages[_i].i, ages[_i].n), ages[_i].weight, 1e-14);
+}
+END_TEST
+
+// Points that repeat, crowd and reach the ends.
+static double some_place(struct rng *r)
+{
+    double u = rng_f64(r);
+    switch (rng_below(r, 8)) {
+    case 0:
+        return 0;
+    case 1:
+        return 1;
+    case 2:
+        return 0.5;
+    case 3:
+        return floor(u * 10) / 10;
+    case 4:
+        return 0.3 + 0.001 * u;
+    default:
+        return u;
+    }
+}
+
+START_TEST(few_kernels_are_as_defined)
+{
+    struct rng r = rng_at(3, 0, 0, (uint32_t)_i);
+    uint32_t n = (uint32_t)_i % (PARZEN_GOOD_MAX + 1);
+    struct kernel k[PARZEN_KERNELS];
+    double mus[PARZEN_GOOD_MAX], weights[PARZEN_GOOD_MAX];
+    struct mix m;
+
+    for (uint32_t i = 0; i < n; i++) {
+        mus[i] = some_place(&r);
+        weights[i] = rng_f64(&r);
+        k[i] = (struct kernel){.mu = mus[i], .weight = weights[i]};
+    }
+    mix_init(&m, mus, weights, n);
+    ck_assert_uint_eq(parzen_build(k, n), n + 1);
+    for (uint32_t i = 0; i <= n; i++) {
+        ck_assert_double_eq(k[i].mu, m.c[i].mu);
+        ck_assert_double_eq(k[i].sigma, m.c[i].sigma);
+        ck_assert_double_eq(k[i].weight, m.c[i].weight);
+    }
+    for (double x = 0; x <= 1; x += 0.01) {
+        near(parzen_density(k, n + 1, x), mix_density(&m, x) * sqrt(2 * acos(-1)), 1e-9);
+        near(parzen_mass(k, n + 1, x, x + 0.01), mix_mass(&m, x, x + 0.01), 1e-9);
+    }
+}
+END_TEST
+
+// The large mixture is changed in place; after any changes it is the one made anew.
+START_TEST(many_kernels_kept_are_those_made_anew)
+{
+    struct rng r = rng_at(5, 0, 0, (uint32_t)_i);
+    struct parzen *p = parzen_create();
+    double mus[N_MAX];
+    uint32_t records[N_MAX], n = 0, next = 0, most = _i % 2 ? 40 : 300;
+    static struct mix m;
+
+    for (uint32_t round = 0; round < 20; round++) {
+        for (uint32_t change = 0; change < 30; change++) {
+            bool inserts = n == 0 || (n < most && rng_f64(&r) < 0.8);
+            uint32_t i = inserts ? n : (uint32_t)rng_below(&r, n);
+            if (inserts) {
+                mus[n] = some_place(&r);
+                records[n++] = next++;
+                parzen_insert(p, mus[i], records[i]);
+                continue;
+            }
+            parzen_remove(p, mus[i], records[i]);
+            // Half of them come back, as old as they were.
+            if (rng_f64(&r) < 0.5) {
+                parzen_insert(p, mus[i], records[i]);
+                continue;
+            }
+            memmove(mus + i, mus + i + 1, (n - i - 1) * sizeof mus[0]);
+            memmove(records + i, records + i + 1, (n - i - 1) * sizeof records[0]);
+            n--;
+        }
+        mix_init(&m, mus, NULL, n);
+        parzen_prepare(p, NULL, 0);
+        for (double x = 0; x <= 1; x += 0.03125) {
+            near(parzen_density_of(p, x), mix_density(&m, x) * sqrt(2 * acos(-1)), 1e-8);
+            near(parzen_mass_of(p, x, x + 0.03125), mix_mass(&m, x, x + 0.03125), 1e-8);
+        }
+    }
+    parzen_destroy(p);
+}
+END_TEST
+
+// What is pending counts as the newest, with the least width.
+START_TEST(pending_ones_add_narrow_kernels)
+{
+    double mus[] = {0.1, 0.2, 0.8}, pending[] = {0.25, 0.9};
+    struct parzen *p = parzen_create();
+    struct mix m;
+
+    for (uint32_t i = 0; i < 3; i++)
+        parzen_insert(p, mus[i], i);
+    mix_init(&m, mus, NULL, 3);
+    for (uint32_t i = 0; i < 2; i++)
+        m.c[m.n++] = (struct component){pending[i], 0.2, 1, false, 0};
+    parzen_prepare(p, pending, 2);
+    for (double x = 0; x <= 1; x += 0.125)
+        near(parzen_density_of(p, x), mix_density(&m, x) * sqrt(2 * acos(-1)), 1e-9);
+    parzen_prepare(p, NULL, 0); // and are gone again
+    m.n -= 2;
+    near(parzen_density_of(p, 0.3), mix_density(&m, 0.3) * sqrt(2 * acos(-1)), 1e-9);
+    parzen_destroy(p);
+}
+END_TEST
+
+// Kolmogorov and Smirnov: 20,000 draws stay within 1.63 / sqrt(n) of the mixture.
+START_TEST(draws_follow_the_mixture)
+{
+    struct rng r = rng_at(11, 0, 0, (uint32_t)_i);
+    uint32_t n = (uint32_t)_i, n_draws = 20000;
+    struct kernel k[PARZEN_KERNELS];
+    double mus[PARZEN_GOOD_MAX], weights[PARZEN_GOOD_MAX], far = 0;
+    uint32_t seen[100] = {0}, below = 0;
+    static struct mix m;
+
+    for (uint32_t i = 0; i < n; i++) {
+        mus[i] = rng_f64(&r);
+        weights[i] = rng_f64(&r);
+        k[i] = (struct kernel){.mu = mus[i], .weight = weights[i]};
+    }
+    mix_init(&m, mus, weights, n);
+    uint32_t n_kernels = parzen_build(k, n);
+    for (uint32_t i = 0; i < n_draws; i++) {
+        double x = parzen_sample(k, n_kernels, &r);
+        ck_assert(x >= 0 && x <= 1);
+        seen[x >= 1 ? 99 : (uint32_t)(x * 100)]++;
+    }
+    double all = mix_mass(&m, 0, 1);
+    for (uint32_t i = 0; i < 100; i++) {
+        below += seen[i];
+        far = fmax(far, fabs((double)below / n_draws - mix_mass(&m, 0, (i + 1) / 100.0) / all));
+    }
+    ck_assert_double_lt(far, 1.63 / sqrt(n_draws));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("parzen");
+    TCase *tc = tcase_create("all");
+
+    tcase_set_timeout(tc, 120);
+    tcase_add_loop_test(tc, weights_are_a_ramp_by_age, 0, sizeof ages / sizeof ages[0]);
+    tcase_add_loop_test(tc, few_kernels_are_as_defined, 0, 104);
+    tcase_add_loop_test(tc, many_kernels_kept_are_those_made_anew, 0, 8);
+    tcase_add_test(tc, pending_ones_add_narrow_kernels);
+    tcase_add_loop_test(tc, draws_follow_the_mixture, 0, 10);
+    suite_add_tcase(s, tc);
+    return harness_run(s);
+}
