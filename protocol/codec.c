@@ -4,9 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include <msgpack.h>
-
 #include "common/version.h"
+#include "protocol/emit.h"
 #include "protocol/guard.h"
 
 // ---- the tables -------------------------------------------------------------
@@ -52,18 +51,28 @@ enum presence { OPTIONAL, REQUIRED };
 #include "protocol/schema.def"
 // NOLINTEND(bugprone-macro-parentheses)
 
+// How many of an owner's fields are required.
+#define RECORD(name, doc)                            enum { required_##name = 0
+#define MESSAGE(NAME, name, type, doc)               RECORD(name, doc)
+#define FIELD(owner, key, kind, name, presence, doc) +presence
+#define END(name)                                                                              \
+    }                                                                                          \
+    ;
+#include "protocol/schema.def"
+
 #define N_FIELDS(name) ((uint32_t)(sizeof fields_##name / sizeof fields_##name[0]))
 
 const struct codec_table codec_records[] = {
 #define RECORD(name, doc)                                                                      \
-    {#name, 0, sizeof(struct rec_##name), fields_##name, N_FIELDS(name), doc},
+    {#name, 0, sizeof(struct rec_##name), fields_##name, N_FIELDS(name), required_##name, doc},
 #include "protocol/schema.def"
 };
 const uint32_t codec_n_records = N_RECORDS;
 
 const struct codec_table codec_messages[] = {
 #define MESSAGE(NAME, name, type, doc)                                                         \
-    {#NAME, type, sizeof(struct msg_##name), fields_##name, N_FIELDS(name), doc},
+    {#NAME,           type, sizeof(struct msg_##name), fields_##name, N_FIELDS(name),          \
+     required_##name, doc},
 #include "protocol/schema.def"
 };
 const uint32_t codec_n_messages = N_MESSAGES;
@@ -84,12 +93,6 @@ static const struct codec_table *table_of(uint32_t type)
 enum { BODY = offsetof(struct message, hello) };
 
 // ---- encoding ---------------------------------------------------------------
-
-static int write_to_buf(void *data, const char *p, size_t n)
-{
-    buf_put(data, p, n);
-    return 0;
-}
 
 static bool is_absent(const struct codec_field *f, const char *body)
 {
@@ -117,58 +120,78 @@ static bool is_absent(const struct codec_field *f, const char *body)
     return true;
 }
 
-static void pack_fields(msgpack_packer *pk, const struct codec_table *table, const char *body);
+// For a key and a number, or for the heads of a map or of a list.
+static void make_room(struct emit *e, struct buf *out)
+{
+    if (e->n > EMIT_SMALL_MAX - 14)
+        emit_flush(e, out);
+}
 
-static void pack_list(msgpack_packer *pk, const struct codec_field *f, const char *body)
+static void put_bytes(struct emit *e, const void *p, uint32_t n, struct buf *out)
+{
+    emit_flush(e, out);
+    if (n)
+        buf_put(out, p, n);
+}
+
+static void
+put_fields(struct emit *e, const struct codec_table *table, const char *body, struct buf *out);
+
+static void
+put_list(struct emit *e, const struct codec_field *f, const char *body, struct buf *out)
 {
     const struct codec_table *record = &codec_records[f->record];
     const char *items = *(const char *const *)(body + f->offset);
     uint32_t n = *(const uint32_t *)(body + f->count_offset);
 
     assert(n <= LIST_MAX);
-    msgpack_pack_array(pk, n);
+    emit_list(e, n);
     for (uint32_t i = 0; i < n; i++)
-        pack_fields(pk, record, items + (size_t)i * record->size);
+        put_fields(e, record, items + (size_t)i * record->size, out);
 }
 
-static void pack_field(msgpack_packer *pk, const struct codec_field *f, const char *body)
+static void
+put_field(struct emit *e, const struct codec_field *f, const char *body, struct buf *out)
 {
     const char *at = body + f->offset;
+    const struct bin *b = (const struct bin *)at;
     switch (f->kind) {
     case KIND_u32:
-        msgpack_pack_uint32(pk, *(const uint32_t *)at);
+        emit_uint(e, *(const uint32_t *)at);
         break;
     case KIND_u64:
-        msgpack_pack_uint64(pk, *(const uint64_t *)at);
+        emit_uint(e, *(const uint64_t *)at);
         break;
     case KIND_i64:
-        msgpack_pack_int64(pk, *(const int64_t *)at);
+        emit_int(e, *(const int64_t *)at);
         break;
     case KIND_f64:
-        msgpack_pack_double(pk, *(const double *)at);
+        emit_float(e, *(const double *)at);
         break;
     case KIND_boolean:
-        *(const bool *)at ? msgpack_pack_true(pk) : msgpack_pack_false(pk);
+        emit_bool(e, *(const bool *)at);
         break;
     case KIND_str:
-        msgpack_pack_str_with_body(pk, ((const struct str *)at)->p,
-                                   ((const struct str *)at)->n);
+        emit_str(e, ((const struct str *)at)->n);
+        put_bytes(e, ((const struct str *)at)->p, ((const struct str *)at)->n, out);
         break;
     case KIND_bin:
-        msgpack_pack_bin_with_body(pk, ((const struct bin *)at)->p,
-                                   ((const struct bin *)at)->n);
+        emit_bin(e, b->n);
+        put_bytes(e, b->p, b->n, out);
         break;
     case KIND_value: // packed already
-        assert(((const struct bin *)at)->n > 0);
-        buf_put(pk->data, ((const struct bin *)at)->p, ((const struct bin *)at)->n);
+        assert(b->n > 0);
+        put_bytes(e, b->p, b->n, out);
         break;
     case KIND_list:
-        pack_list(pk, f, body);
+        put_list(e, f, body, out);
         break;
     }
 }
 
-static void pack_fields(msgpack_packer *pk, const struct codec_table *table, const char *body)
+// What was gathered in `e` may not have gone out when it returns.
+static void
+put_fields(struct emit *e, const struct codec_table *table, const char *body, struct buf *out)
 {
     uint32_t present = 0; // bit i: field i
     uint32_t n = 0;
@@ -177,22 +200,25 @@ static void pack_fields(msgpack_packer *pk, const struct codec_table *table, con
         present |= is_there << i;
         n += is_there;
     }
-    msgpack_pack_map(pk, n);
+    make_room(e, out);
+    emit_map(e, n);
     for (; present; present &= present - 1) {
         const struct codec_field *f = &table->fields[__builtin_ctz(present)];
-        msgpack_pack_uint32(pk, f->key);
-        pack_field(pk, f, body);
+        make_room(e, out);
+        emit_uint(e, f->key);
+        put_field(e, f, body, out);
     }
 }
 
 void codec_encode(const struct message *m, struct buf *out)
 {
     const struct codec_table *table = table_of(m->type);
-    msgpack_packer pk;
+    struct emit e;
 
     assert(table);
-    msgpack_packer_init(&pk, out, write_to_buf);
-    pack_fields(&pk, table, (const char *)m + BODY);
+    e.n = 0;
+    put_fields(&e, table, (const char *)m + BODY, out);
+    emit_flush(&e, out);
 }
 
 // ---- decoding ---------------------------------------------------------------
@@ -230,10 +256,25 @@ static const struct codec_field *find_field(const struct codec_table *table, uin
 // The bytes of the shortest such record: what a list's count is held against.
 static size_t least_size(const struct codec_table *table)
 {
-    size_t n = 1;
-    for (uint32_t i = 0; i < table->n_fields; i++)
-        n += table->fields[i].required ? 2 : 0;
-    return n;
+    return 1 + (size_t)2 * table->n_required;
+}
+
+// A whole number that fits goes straight to its field; false: what stands there
+// needs a closer look.
+static inline bool store_number(struct guard_cursor *c, enum codec_kind kind, void *at)
+{
+    struct guard_cursor ahead = *c;
+    uint64_t u;
+    if (kind > KIND_i64 || !guard_uint(&ahead, &u))
+        return false;
+    if (kind == KIND_u32 ? u > UINT32_MAX : kind == KIND_i64 && u > INT64_MAX)
+        return false;
+    if (kind == KIND_u32)
+        *(uint32_t *)at = (uint32_t)u;
+    else
+        *(uint64_t *)at = u;
+    *c = ahead;
+    return true;
 }
 
 // NULL, or what is wrong.
@@ -323,6 +364,8 @@ static enum error read_field(struct decoder *d,
                              char *body,
                              uint32_t depth)
 {
+    if (store_number(&d->c, f->kind, body + f->offset))
+        return OK;
     if (f->kind == KIND_list)
         return read_list(d, table, f, body, depth + 1);
     if (f->kind == KIND_value) {
@@ -352,15 +395,17 @@ check_required(const struct decoder *d, const struct codec_table *table, uint32_
 static enum error
 read_fields(struct decoder *d, const struct codec_table *table, char *body, uint32_t depth)
 {
-    struct guard_token head, key;
+    struct guard_token head;
+    uint64_t key;
+    uint32_t n_required = 0;
     uint32_t seen = 0; // bit i: field i
 
     if (guard_next(&d->c, &head) || head.type != GUARD_MAP)
         return refuse(d, table, "map", "missing");
     for (uint32_t i = 0; i < head.n; i++) {
-        if (guard_next(&d->c, &key) || key.type != GUARD_UINT)
+        if (!guard_uint(&d->c, &key))
             return refuse(d, table, "key", "not a small integer");
-        const struct codec_field *f = find_field(table, key.u);
+        const struct codec_field *f = find_field(table, key);
         enum error e = OK;
         if (!f) {
             if (guard_skip_inside(&d->c, depth + 1))
@@ -371,11 +416,12 @@ read_fields(struct decoder *d, const struct codec_table *table, char *body, uint
         if (seen & bit)
             return refuse(d, table, f->name, "comes twice");
         seen |= bit;
+        n_required += f->required;
         e = read_field(d, table, f, body, depth + 1);
         if (e)
             return e;
     }
-    return check_required(d, table, seen);
+    return n_required == table->n_required ? OK : check_required(d, table, seen);
 }
 
 enum error codec_decode(struct bin header,

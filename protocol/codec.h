@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // codec.h - struct message to frames and back, driven by schema.def's tables.
 //
-// Encoding appends the payload to a buffer (msgpack-c packs); decoding reads
+// Encoding appends the payload to a buffer; decoding reads
 // through the guard's reader (guard.h), never allocates more than the bytes
 // could hold, and fails with ERR_PROTO and a reason naming message, field and
 // fault.  Unknown keys are skipped, missing optional ones get their
@@ -63,6 +63,7 @@ struct codec_table {
     uint32_t size;    // of the struct
     const struct codec_field *fields;
     uint32_t n_fields;
+    uint32_t n_required; // of them
     const char *doc;
 };
 extern const struct codec_table codec_messages[];

@@ -190,6 +190,17 @@ enum error guard_next(struct guard_cursor *c, struct guard_token *out)
     return take_count(c, first >= 0x90 ? GUARD_LIST : GUARD_MAP, first & 15, out);
 }
 
+bool guard_uint_slow(struct guard_cursor *c, uint64_t *out)
+{
+    struct guard_cursor ahead = *c;
+    struct guard_token t;
+    if (guard_next(&ahead, &t) || t.type != GUARD_UINT)
+        return false;
+    *c = ahead;
+    *out = t.u;
+    return true;
+}
+
 // The lists and maps that a walk is inside of.
 struct nest {
     uint64_t left[GUARD_DEPTH_MAX]; // values still to come at each level

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/error.h"
 
@@ -59,6 +60,28 @@ struct guard_cursor {
 // Read one token (a list's or map's head, not its content).  ERR_PROTO at the
 // end or on a bad byte: also safe on bytes that were not checked.
 MUST_CHECK enum error guard_next(struct guard_cursor *c, struct guard_token *out);
+bool guard_uint_slow(struct guard_cursor *c, uint64_t *out); // guard_uint's rest
+// The commonest token by the shortest way: a whole number.  False: something else
+// stands there, or not all of it; the cursor has not moved.
+static inline bool guard_uint(struct guard_cursor *c, uint64_t *out)
+{
+    size_t left = (size_t)(c->end - c->p);
+    uint8_t first = left ? *c->p : 0xc0;
+    if (first < 0x80) {
+        *out = first;
+        c->p++;
+        return true;
+    }
+    if (first >= 0xcc && first <= 0xcf && left > 8) {
+        uint32_t size = 1u << (first - 0xcc);
+        uint64_t v;
+        memcpy(&v, c->p + 1, sizeof v);
+        *out = __builtin_bswap64(v) >> (64 - 8 * size);
+        c->p += 1 + size;
+        return true;
+    }
+    return guard_uint_slow(c, out);
+}
 MUST_CHECK enum error guard_skip(struct guard_cursor *c); // one whole value
 // The same inside `depth` lists and maps that the caller has opened.
 MUST_CHECK enum error guard_skip_inside(struct guard_cursor *c, uint32_t depth);

@@ -20,7 +20,8 @@
 #include "protocol/caller.h"
 
 enum { WORKERS_MAX = 16, ARGS_MAX = 24 };
-#define PATIENCE (30 * CLOCK_SECOND)
+#define PATIENCE     (30 * CLOCK_SECOND)
+#define END_PATIENCE (5 * CLOCK_SECOND)
 
 struct cluster {
     struct cluster_options o;
@@ -135,12 +136,16 @@ static void start_workers(struct cluster *c)
         c->workers[i] = start(c, &l, arena_printf(c->arena, "worker-%u.log", i));
 }
 
-static void end(pid_t *pid, int signal)
+static void end(pid_t *pid)
 {
+    int64_t until = clock_now() + END_PATIENCE;
     if (*pid > 0)
-        (void)kill(*pid, signal);
-    if (*pid > 0)
-        (void)waitpid(*pid, NULL, 0);
+        (void)kill(*pid, SIGTERM);
+    while (*pid > 0 && waitpid(*pid, NULL, WNOHANG) == 0) {
+        if (clock_now() > until)
+            (void)kill(*pid, SIGKILL);
+        clock_sleep(CLOCK_MS);
+    }
     *pid = 0;
 }
 
@@ -156,8 +161,8 @@ static void destroy(struct cluster *c)
 {
     running = NULL;
     for (uint32_t i = 0; i < c->n_processes; i++)
-        end(&c->workers[i], c->o.mpirun ? SIGTERM : SIGKILL);
-    end(&c->coordinator, SIGKILL);
+        end(&c->workers[i]);
+    end(&c->coordinator);
     (void)nftw(c->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     arena_destroy(c->turn);
     arena_destroy(c->arena);

@@ -36,6 +36,18 @@ static uint64_t counted(const struct value *document)
     return v ? (uint64_t)value_number(v) : 0;
 }
 
+struct spent {
+    int64_t coordinator, workers;
+};
+
+static struct spent spent(const struct cluster *c)
+{
+    struct spent s = {process_cpu_ns(cluster_coordinator(c)), 0};
+    for (uint32_t i = 0; i < WORKERS; i++)
+        s.workers += process_cpu_ns(cluster_worker(c, i));
+    return s;
+}
+
 static void run(const struct benchmark_options *o, const struct load *l)
 {
     struct arena *a = arena_create();
@@ -45,15 +57,17 @@ static void run(const struct benchmark_options *o, const struct load *l)
     struct cluster *c = cluster_start(&co);
     (void)cluster_run(c, job(l, WARM_UP, a), a);
     const char *text = job(l, items, a);
-    int64_t cpu = process_cpu_ns(cluster_coordinator(c));
+    struct spent before = spent(c);
     int64_t start = clock_now();
     struct value v = cluster_run(c, text, a);
     double took = (double)(clock_now() - start);
-    cpu = process_cpu_ns(cluster_coordinator(c)) - cpu;
+    struct spent after = spent(c);
     if (counted(&v) != items)
         cluster_die("%" PRIu64 " items of %" PRIu64 " were counted", counted(&v), items);
-    (void)printf("{\"tasks_s\": %.0f, \"cpu_ns\": %.0f}\n", (double)items * 1e9 / took,
-                 (double)cpu / (double)items);
+    (void)printf("{\"tasks_s\": %.0f, \"cpu_ns\": %.2f, \"worker_cpu_ns\": %.2f}\n",
+                 (double)items * 1e9 / took,
+                 (double)(after.coordinator - before.coordinator) / (double)items,
+                 (double)(after.workers - before.workers) / (double)items);
     cluster_stop(c);
     arena_destroy(a);
 }
