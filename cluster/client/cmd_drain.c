@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// cmd_drain.c - let a pod finish what it holds and end.
+// cmd_drain.c - let a pod finish what it holds and do no more.
 #include <stdio.h>
 
 #include "cluster/client/commands.h"
@@ -9,7 +9,7 @@
 static void print(const struct value *reply, struct arena *a)
 {
     (void)a;
-    printf("%s: %.0f ranks end when they are done\n", show_text(reply, "worker"),
+    printf("%s: %.0f ranks get no more work\n", show_text(reply, "worker"),
            show_number(reply, "ranks"));
 }
 
@@ -22,9 +22,10 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command cmd_drain = {
     .name = "drain",
     .usage = "WORKER [options]",
-    .help = "let a pod finish what it holds and end",
-    .about = "Gives a pod no more work; it ends when it has finished what it holds.  WORKER is "
-             "the beginning of its number, or its host when that is unique.",
+    .help = "let a pod finish what it holds and do no more",
+    .about = "Gives a pod no more work: it finishes what it holds and then stays idle, so that "
+             "it can be stopped without loss.  WORKER is the beginning of its number, or its "
+             "host when that is unique.",
     .rows = simple_rows,
     .run = run,
 };

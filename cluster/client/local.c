@@ -90,7 +90,8 @@ static void ended(struct local *l, struct member *m, int status, int64_t now)
     if (m->joined)
         m->n_starts = 0;
     m->joined = false;
-    if (well)
+    // A pod that the coordinator took for lost ends well too, and is wanted again.
+    if (well && m == &l->coordinator)
         m->ended = true;
     else if (m->n_starts >= STARTS_MAX)
         give_up(l, m);
@@ -200,7 +201,7 @@ const char *local_failure(const struct local *l)
         return NULL;
     if (*l->failure)
         return l->failure;
-    return l->coordinator.ended ? "the coordinator has ended" : "all workers have ended";
+    return "the coordinator was told to end";
 }
 
 bool local_is_over(const struct local *l)

@@ -4,7 +4,7 @@
 // Pods of one rank are the worker program itself: MPI_Init alone costs seconds.
 // Pods of several are started by mpirun.  What ends although nobody asked is
 // started again after 0.2 s, doubling to 10 s; after five starts without a sign
-// of life it is given up.  A pod that ends in good order (drained) stays ended.
+// of life it is given up.  A coordinator that ends in good order stays ended.
 //
 // Ownership  The starter stops.
 // Threads    One; it must live as long as the cluster.

@@ -22,7 +22,7 @@ struct member {
     uint32_t n_starts; // since it was last seen alive
     int64_t again;     // when it is started next; 0: not planned
     bool joined;       // since its last start
-    bool ended;        // in good order, or given up
+    bool ended;        // given up, or told to end
 };
 
 struct local {
