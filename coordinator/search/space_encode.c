@@ -6,6 +6,7 @@
 
 #include "common/number.h"
 #include "coordinator/search/space.h"
+#include "coordinator/search/space_parts.h"
 
 // Steps back and forth over a joined string before it counts as unreadable.
 enum { SPLIT_STEPS_MAX = 1000000 };
@@ -137,7 +138,7 @@ static enum error encode_choice(struct encoder *c,
     return encode_nest(c, &d->nests[k], first, prefix);
 }
 
-static const char *text_of(const struct value *v, struct arena *a)
+const char *space_value_text(const struct value *v, struct arena *a)
 {
     char text[NUMBER_TEXT_MAX];
 
@@ -212,7 +213,7 @@ unjoin(struct encoder *c, const struct dimension *d, const struct value *v)
         const char **texts = arena_alloc(c->arena, of->n_values * sizeof *texts);
         uint32_t *choice = arena_alloc(c->arena, (d->max + 1) * sizeof *choice), n = 0;
         for (uint32_t k = 0; k < of->n_values; k++)
-            texts[k] = text_of(&of->values[k], c->arena);
+            texts[k] = space_value_text(&of->values[k], c->arena);
         struct splitter s = {texts, of->n_values, d->join, v->s + v->n, d->min, d->max};
         if (!split(&s, v->s, choice, &n))
             return NULL;

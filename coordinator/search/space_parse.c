@@ -177,7 +177,6 @@ parse_choice(struct reader *r, const struct spec *s, uint32_t depth, struct dime
     return parse_values(r, s, SPACE_VALUES_MAX, d);
 }
 
-// An empty or missing separator must leave the elements apart.
 static enum error check_join(const struct spec *s, const struct dimension *d)
 {
     if (!d->join)
@@ -188,9 +187,11 @@ static enum error check_join(const struct spec *s, const struct dimension *d)
         || of->type == DIMENSION_SUBSET)
         return spec_fail(s, at, "%s.join joins lists, expected elements that are single values",
                          s->path);
-    if (!*d->join && of->type != DIMENSION_CHOICE)
-        return spec_fail(s, at, "%s.join is empty, expected a separator between numbers",
-                         s->path);
+    if (!space_join_is_unique(d))
+        return spec_fail(s, at,
+                         "%s.join is '%.40s', expected a separator with which the elements can "
+                         "be told apart again",
+                         s->path, d->join);
     return OK;
 }
 

@@ -26,6 +26,11 @@ struct value space_decode_value(const struct dimension *d,
                                 const char *prefix,
                                 struct arena *a);
 
+// A value as it stands in a joined text.
+const char *space_value_text(const struct value *v, struct arena *a);
+// Of a sequence with `join`: a text that it makes is made in one way only.
+bool space_join_is_unique(const struct dimension *d);
+
 // Ways to choose between min and max of n.
 double space_subsets(uint32_t n, int64_t min, int64_t max);
 

@@ -105,7 +105,7 @@ START_TEST(every_path_is_a_point_and_comes_back)
         enum error e = space_encode(s, &at, w, &back);
         ck_assert_msg(e == OK, "%s: %s", json(&params), t.text);
         struct value again = space_decode(s, &back, a);
-        // '1','2'… reads as '12' too: the text is the same, the path need not be.
+        ck_assert(point_equal(&p, &back));
         ck_assert_msg(value_equal(&params, &again), "%s\n%s", json(&params), json(&again));
     }
     ck_assert_uint_gt(n_valid, 250); // pruning leaves little to reject
@@ -235,6 +235,54 @@ START_TEST(where_prunes_what_cannot_become_true)
     }
     // The permutation can only see at its last place but one that 6 must not stay.
     ck_assert_uint_le(n_dead, _i == 1 ? 120 : 0);
+    walk_destroy(w);
+}
+END_TEST
+
+// A joined text must be readable in one way only: else two points are one
+// configuration.
+static const struct {
+    const char *sequence;
+    bool is_unique;
+} joins[] = {
+    {"length: 3, join: '', of: {type: choice, values: [a, b, c]}", true},
+    {"length: 3, join: '', of: {type: choice, values: [a, b, ab]}", false},
+    {"length: 3, join: ',', of: {type: choice, values: [a, b, ab]}", true},
+    {"length: 3, join: ',', of: {type: choice, values: [a, b, 'a,b']}", false},
+    {"length: 3, join: '', of: {type: choice, values: [0, 1, 12]}", true},
+    {"length: 3, join: '', of: {type: choice, values: ['0', '01', '11']}", true},
+    {"length: 3, join: '', of: {type: choice, values: ['010', '0', '10']}", false},
+    {"length: 3, join: '', of: {type: choice, values: [car, care, rear, ear, r]}", false},
+    {"length: 3, join: '', of: {type: choice, values: [1, '1']}", false},
+    {"length: 3, join: '', of: {type: choice, values: ['', a]}", false},
+    {"length: 3, join: ';', of: {type: choice, values: ['', a]}", true},
+    {"min: 0, max: 3, join: ';', of: {type: choice, values: ['', a]}", false},
+    {"min: 0, max: 3, join: '; ', of: {type: choice, values: [b, 'b -z']}", true},
+    {"length: 3, join: ',', of: {type: float, low: 0, high: 1}", true},
+    {"length: 3, join: '-', of: {type: int, low: -3, high: 3}", false},
+    {"length: 3, join: '1', of: {type: int, low: 0, high: 30}", false},
+    {"length: 3, join: ' - ', of: {type: int, low: -3, high: 3}", true},
+};
+
+START_TEST(a_joined_text_reads_in_one_way)
+{
+    const char *text = arena_printf(a, "space: {x: {type: sequence, %s}}", joins[_i].sequence);
+    const struct space *s;
+    ck_assert_msg((parse(text, &s) == OK) == joins[_i].is_unique, "%s", text);
+    if (!joins[_i].is_unique) {
+        ck_assert_msg(strstr(t.text, "told apart"), "%s", t.text);
+        return;
+    }
+    struct walk *w = walk_create(s);
+    struct point p = room(s), back = room(s);
+    for (uint32_t i = 0; i < 200; i++) {
+        struct rng r = rng_at(13, 0, 0, i);
+        ck_assert(walk_run(w, &p, choose_random, &r));
+        struct value params = space_decode(s, &p, a);
+        struct spec at = spec_of(&params, "params", &t);
+        ck_assert_int_eq(space_encode(s, &at, w, &back), OK);
+        ck_assert_msg(point_equal(&p, &back), "%s", json(&params));
+    }
     walk_destroy(w);
 }
 END_TEST
@@ -374,6 +422,7 @@ int main(void)
     tcase_add_test(tc, random_paths_are_uniform_over_subsets);
     tcase_add_loop_test(tc, where_prunes_what_cannot_become_true, 0,
                         sizeof pruned / sizeof pruned[0]);
+    tcase_add_loop_test(tc, a_joined_text_reads_in_one_way, 0, sizeof joins / sizeof joins[0]);
     tcase_add_test(tc, slots_have_stable_names);
     tcase_add_test(tc, branches_that_exclude_each_other_share_axes_and_names);
     tcase_add_test(tc, places_on_a_scale_come_back);
