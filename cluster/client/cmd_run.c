@@ -86,7 +86,7 @@ static enum error read_gang(struct run *r, int64_t *gang)
 
 static enum error choose_sizes(struct run *r)
 {
-    int64_t gang;
+    int64_t gang = 1;
     struct arguments *a = &r->args;
     enum error e = read_gang(r, &gang);
     if (e)

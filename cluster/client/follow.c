@@ -12,6 +12,12 @@
 #define RETURN_LOOK     (200 * CLOCK_MS)
 #define TICK            (100 * CLOCK_MS)
 
+struct patience {
+    int64_t since; // this connection was made
+    bool heard;    // on it
+    bool ever;
+};
+
 static int64_t min64(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -117,28 +123,35 @@ static enum error take_replies(
     }
 }
 
+// What to do about no reply: OK, look on; else it is over.
+static enum error after_silence(
+    struct follow *f, enum error e, struct patience *p, struct arena *a, struct errtext *t)
+{
+    if (e == ERR_AGAIN && !p->heard && clock_now() - p->since > REACH_PATIENCE)
+        e = errtext_set(t, ERR_CLOSED, "no coordinator answers");
+    bool away = e == ERR_CLOSED || e == ERR_TIMEOUT;
+    if (away && (p->ever || f->local)) {
+        e = come_back(f, a, t);
+        p->since = clock_now();
+        p->heard = false;
+        return e;
+    }
+    return e == ERR_AGAIN ? OK : e;
+}
+
 static enum error
 follow_on(struct follow *f, struct arena *a, struct value *v, struct errtext *t)
 {
-    int64_t since = clock_now(), next;
-    bool heard = false, ever = false;
+    struct patience p = {.since = clock_now()};
+    int64_t next;
     for (;;) {
-        enum error e = take_replies(f, a, v, &heard, t);
-        ever = ever || heard;
+        enum error e = take_replies(f, a, v, &p.heard, t);
+        p.ever = p.ever || p.heard;
         if (!e)
             return OK;
-        if (e == ERR_AGAIN && !heard && clock_now() - since > REACH_PATIENCE)
-            e = errtext_set(t, ERR_CLOSED, "no coordinator answers");
-        if ((e == ERR_CLOSED || e == ERR_TIMEOUT) && (ever || f->local)) {
-            e = come_back(f, a, t);
-            since = clock_now();
-            heard = false;
-            if (!e)
-                continue;
-        }
-        if (e != ERR_AGAIN)
-            return e;
-        e = look_around(f, &next, t);
+        e = after_silence(f, e, &p, a, t);
+        if (!e)
+            e = look_around(f, &next, t);
         if (e)
             return e;
         if (f->view)

@@ -62,17 +62,18 @@ static void print_cell(const char *text, int width, bool right, bool last)
 
 void table_print(const struct table *t)
 {
+    uint32_t columns = t->n_columns ? t->n_columns : 1;
     int widths[TABLE_COLUMNS_MAX] = {0};
-    bool right[TABLE_COLUMNS_MAX];
+    bool right[TABLE_COLUMNS_MAX] = {false};
     for (uint32_t i = 0; i < t->n_columns; i++)
         right[i] = t->cells[i][0] == '>';
     for (uint32_t i = 0; i < t->n_cells; i++) {
-        uint32_t c = i % t->n_columns;
+        uint32_t c = i % columns;
         int n = width_of(t->cells[i]) - (i < t->n_columns && right[c]);
         widths[c] = n > widths[c] ? n : widths[c];
     }
     for (uint32_t i = 0; i < t->n_cells; i++) {
-        uint32_t c = i % t->n_columns;
+        uint32_t c = i % columns;
         const char *text = t->cells[i] + (i < t->n_columns && right[c]);
         if (c == 0)
             printf("%*s", t->indent, "");

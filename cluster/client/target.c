@@ -82,19 +82,21 @@ enum error target_find(const struct target *g,
                        const char **keys,
                        struct errtext *t)
 {
-    const char *dir;
+    const char *dir = NULL;
     bool by_state =
         is_flag(g->state, "SHOAL_STATE") && !is_flag(g->coordinator, "SHOAL_COORDINATOR");
-    enum error e = target_state(g->state, a, &dir, t);
-    *keys = g->keys;
-    if (!g->coordinator || by_state)
-        return e ? e : read_announcement(dir, a, endpoint, keys, t);
+    bool given = g->coordinator && !by_state;
+    bool ipc = given && strncmp(g->coordinator, "tcp:", 4) != 0;
     *endpoint = g->coordinator;
-    if (strncmp(*endpoint, "tcp:", 4) != 0)
-        *keys = NULL;
-    else if (!*keys && !e)
+    *keys = ipc ? NULL : g->keys;
+    if (ipc || (given && *keys))
+        return OK;
+    enum error e = target_state(g->state, a, &dir, t);
+    if (!e && !given)
+        e = read_announcement(dir, a, endpoint, keys, t);
+    else if (!e)
         *keys = arena_printf(a, "%s/keys", dir);
-    return *endpoint && strncmp(*endpoint, "tcp:", 4) == 0 ? e : OK;
+    return e;
 }
 
 enum error
