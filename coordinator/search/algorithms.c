@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -85,19 +86,18 @@ enum error algorithm_parse(const struct spec *job,
         names[n] = algorithms[n]->name;
     names[n] = NULL;
     struct spec s = spec_at(job, v ? v : &none, "algorithm");
-    if (!v) {
-        *out = algorithm_default(space);
-        return parse_knobs(&s, *out, knobs);
-    }
-    if (v->type == VALUE_STR) // algorithm: tpe
+    *out = algorithm_default(space);
+    if (v && v->type == VALUE_STR) // algorithm: tpe
         e = spec_str(job, "algorithm", names, &name);
-    else if (v->type != VALUE_MAP)
+    else if (v && v->type != VALUE_MAP)
         e = spec_expected(job, "algorithm", "a name, or a map like {name: tpe}");
-    else if (!(e = spec_require(&s, "name", "the algorithm's name")))
+    else if (v && !(e = spec_require(&s, "name", "the algorithm's name")))
         e = spec_str(&s, "name", names, &name);
     if (e)
         return e;
-    *out = algorithm_find(name);
+    if (name)
+        *out = algorithm_find(name);
+    assert(*out); // one of the names
     return parse_knobs(&s, *out, knobs);
 }
 
@@ -154,17 +154,12 @@ enum error algorithm_ask(const struct algorithm *a,
                          struct point *out)
 {
     struct ask q = {.trial = trial};
-    bool was_valid = false;
 
     if (h->space->is_exact && h->by_key.n >= h->space->n_points)
         return ERR_NOT_FOUND;
     for (; q.attempt < OWN_TRIES; q.attempt++) {
-        if (!a->ask(state, &q, out))
-            continue;
-        was_valid = true;
-        if (!history_find(h, out, NULL))
+        if (a->ask(state, &q, out) && !history_find(h, out, NULL))
             return OK;
     }
-    (void)was_valid;
     return ask_anything(h, &q, out);
 }

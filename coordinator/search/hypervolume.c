@@ -120,25 +120,52 @@ double hypervolume_of(const double *points, uint32_t n, uint32_t m, const double
     return volume;
 }
 
+struct choice {
+    const double *points;
+    uint32_t n, m;
+    const double *reference;
+    uint32_t n_chosen;
+    uint32_t *chosen;
+    bool *is_taken;
+    double *bound;   // on what each row adds
+    double *scratch; // [n][m]
+};
+
 // What row `i` adds to the rows chosen so far: its own box less what they cover
 // of it.
-static double gain(const double *points,
-                   uint32_t m,
-                   const double *reference,
-                   uint32_t i,
-                   const uint32_t *chosen,
-                   uint32_t n,
-                   double *scratch)
+static double gain(const struct choice *c, uint32_t i)
 {
-    const double *p = points + (size_t)i * m;
+    uint32_t m = c->m;
+    const double *p = c->points + (size_t)i * m;
     double box = 1;
 
     for (uint32_t j = 0; j < m; j++)
-        box *= p[j] < reference[j] ? reference[j] - p[j] : 0;
-    for (uint32_t k = 0; k < n; k++)
+        box *= p[j] < c->reference[j] ? c->reference[j] - p[j] : 0;
+    for (uint32_t k = 0; k < c->n_chosen; k++)
         for (uint32_t j = 0; j < m; j++)
-            scratch[(size_t)k * m + j] = fmax(p[j], points[(size_t)chosen[k] * m + j]);
-    return box - hypervolume_of(scratch, n, m, reference);
+            c->scratch[(size_t)k * m + j] = fmax(p[j], c->points[(size_t)c->chosen[k] * m + j]);
+    return box - hypervolume_of(c->scratch, c->n_chosen, m, c->reference);
+}
+
+// A gain only shrinks as more is chosen: an old one below the best is enough.
+static uint32_t choose_next(struct choice *c)
+{
+    uint32_t best = c->n;
+    double most = -INFINITY;
+
+    for (uint32_t i = 0; i < c->n; i++) {
+        if (c->is_taken[i] || c->bound[i] <= most)
+            continue;
+        c->bound[i] = gain(c, i);
+        if (c->bound[i] > most) {
+            most = c->bound[i];
+            best = i;
+        }
+    }
+    // Volumes beyond the numbers compare with nothing: then in order.
+    for (uint32_t i = 0; i < c->n && best == c->n; i++)
+        best = c->is_taken[i] ? c->n : i;
+    return best;
 }
 
 void hypervolume_subset(const double *points,
@@ -148,32 +175,20 @@ void hypervolume_subset(const double *points,
                         uint32_t k,
                         uint32_t *chosen)
 {
-    double *scratch = mem_alloc(((size_t)k + 1) * m * sizeof *scratch);
-    double *bound = mem_alloc((n + 1) * sizeof *bound);
-    bool *is_taken = mem_alloc(n + 1);
+    struct choice c = {.points = points, .n = n, .m = m, .reference = reference};
 
+    c.chosen = chosen;
+    c.is_taken = mem_alloc(n + 1);
+    c.bound = mem_alloc((n + 1) * sizeof *c.bound);
+    c.scratch = mem_alloc(((size_t)k + 1) * m * sizeof *c.scratch);
     for (uint32_t i = 0; i < n; i++)
-        bound[i] = INFINITY;
-    for (uint32_t at = 0; at < k; at++) {
-        uint32_t best = n;
-        double most = -INFINITY;
-        // A gain only shrinks as more is chosen: an old one below the best is enough.
-        for (uint32_t i = 0; i < n; i++) {
-            if (is_taken[i] || bound[i] <= most)
-                continue;
-            bound[i] = gain(points, m, reference, i, chosen, at, scratch);
-            if (bound[i] > most) {
-                most = bound[i];
-                best = i;
-            }
-        }
-        // Volumes beyond the numbers compare with nothing: then in order.
-        for (uint32_t i = 0; i < n && best == n; i++)
-            best = is_taken[i] ? n : i;
-        chosen[at] = best;
-        is_taken[best] = true;
+        c.bound[i] = INFINITY;
+    while (c.n_chosen < k) {
+        uint32_t next = choose_next(&c);
+        chosen[c.n_chosen++] = next;
+        c.is_taken[next] = true;
     }
-    mem_free(scratch);
-    mem_free(bound);
-    mem_free(is_taken);
+    mem_free(c.scratch);
+    mem_free(c.bound);
+    mem_free(c.is_taken);
 }

@@ -232,37 +232,53 @@ double space_subsets(uint32_t n, int64_t min, int64_t max)
     return sum;
 }
 
-static double count_dimension(const struct dimension *d)
+static double count_dimension(const struct dimension *d);
+
+static double count_choice(const struct dimension *d)
+{
+    double n = 0;
+    if (!d->nests)
+        return d->n_values;
+    for (uint32_t k = 0; k < d->n_values; k++)
+        n += space_count(&d->nests[k]);
+    return n;
+}
+
+static double count_sequence(const struct dimension *d)
+{
+    double one = count_dimension(d->of), n = 1, sum = 0;
+    for (uint32_t i = 0; i <= d->max; i++) {
+        if (i >= d->min)
+            sum += n;
+        n *= one;
+    }
+    return sum;
+}
+
+static double count_permutation(const struct dimension *d)
 {
     double n = 1;
+    for (uint32_t i = 2; i <= d->n_values; i++)
+        n *= i;
+    return n;
+}
+
+static double count_dimension(const struct dimension *d)
+{
     switch (d->type) {
     case DIMENSION_FLOAT:
     case DIMENSION_INT:
         return d->step > 0 ? d->n_steps : INFINITY;
     case DIMENSION_CHOICE:
-        if (!d->nests)
-            return d->n_values;
-        n = 0;
-        for (uint32_t k = 0; k < d->n_values; k++)
-            n += space_count(&d->nests[k]);
-        return n;
-    case DIMENSION_SEQUENCE: {
-        double one = count_dimension(d->of), sum = 0;
-        for (uint32_t i = 0; i <= d->max; i++) {
-            if (i >= d->min)
-                sum += n;
-            n *= one;
-        }
-        return sum;
-    }
+        return count_choice(d);
+    case DIMENSION_SEQUENCE:
+        return count_sequence(d);
     case DIMENSION_PERMUTATION:
-        for (uint32_t i = 2; i <= d->n_values; i++)
-            n *= i;
-        return n;
+        return count_permutation(d);
     case DIMENSION_SUBSET:
         return floor(space_subsets(d->n_values, d->min, d->max) + 0.5);
     }
-    return n;
+    return 1;
 }
 
 double space_count(const struct nest *n)

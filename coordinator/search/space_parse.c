@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/hash.h"
+#include "common/map.h"
 #include "common/number.h"
 #include "common/options.h"
 #include "coordinator/search/space.h"
@@ -85,7 +87,8 @@ static enum error parse_int(const struct spec *s, struct dimension *d)
         || (e = spec_int(s, "step", 1, high - low > 1 ? high - low : 1, &step)))
         return e;
     d->step = (double)step;
-    d->n_steps = (double)((high - low) / step + 1);
+    int64_t n_steps = (high - low) / step + 1;
+    d->n_steps = (double)n_steps;
     if (d->n_steps > (double)INT_LIMIT)
         return spec_expected(s, "high", "at most 2^53 values");
     return OK;
@@ -365,6 +368,7 @@ parse_nest(struct reader *r, const struct spec *s, uint32_t depth, struct nest *
 struct names {
     const char **items;
     uint32_t n, cap;
+    struct map places; // hash of a name -> its place
 };
 
 static void names_add(struct arena *a, struct names *l, const char *name)
@@ -377,15 +381,36 @@ static void names_add(struct arena *a, struct names *l, const char *name)
         l->items = items;
         l->cap = cap;
     }
+    map_set(&l->places, hash_bytes(name, strlen(name), 0), l->n);
     l->items[l->n++] = name;
 }
 
+// Among the first n?
 static bool names_have(const struct names *l, uint32_t n, const char *name)
 {
-    for (uint32_t i = 0; i < n; i++)
-        if (strcmp(l->items[i], name) == 0)
-            return true;
-    return false;
+    uint64_t place;
+    return map_find(&l->places, hash_bytes(name, strlen(name), 0), &place) && place < n
+           && strcmp(l->items[place], name) == 0;
+}
+
+static const char *find_clash(struct arena *a, const struct nest *nest, struct names *all);
+
+// Those of one branch; the first n of `all` are in play beside it.
+static const char *
+add_branch(struct arena *a, const struct nest *branch, struct names *all, uint32_t n)
+{
+    struct names inner = {0};
+
+    map_init(&inner.places);
+    const char *clash = find_clash(a, branch, &inner);
+    for (uint32_t j = 0; !clash && j < inner.n; j++) {
+        if (names_have(all, n, inner.items[j]))
+            clash = inner.items[j];
+        else if (!names_have(all, all->n, inner.items[j]))
+            names_add(a, all, inner.items[j]);
+    }
+    map_fini(&inner.places);
+    return clash;
 }
 
 // All names beneath the nest into `all`; NULL, or a name that two parameters
@@ -394,22 +419,14 @@ static const char *find_clash(struct arena *a, const struct nest *nest, struct n
 {
     for (uint32_t i = 0; i < nest->n; i++) {
         const struct dimension *d = &nest->dimensions[i];
-        uint32_t before = all->n;
-        if (names_have(all, before, d->name))
-            return d->name;
-        names_add(a, all, d->name);
-        for (uint32_t k = 0; d->nests && k < d->n_values; k++) {
-            struct names inner = {0};
-            const char *clash = find_clash(a, &d->nests[k], &inner);
-            for (uint32_t j = 0; !clash && j < inner.n; j++)
-                if (names_have(all, before + 1, inner.items[j]))
-                    clash = inner.items[j];
-            if (clash)
-                return clash;
-            for (uint32_t j = 0; j < inner.n; j++)
-                if (!names_have(all, all->n, inner.items[j]))
-                    names_add(a, all, inner.items[j]);
-        }
+        const char *clash = names_have(all, all->n, d->name) ? d->name : NULL;
+        if (!clash)
+            names_add(a, all, d->name);
+        uint32_t n = all->n;
+        for (uint32_t k = 0; !clash && d->nests && k < d->n_values; k++)
+            clash = add_branch(a, &d->nests[k], all, n);
+        if (clash)
+            return clash;
     }
     return NULL;
 }
@@ -436,7 +453,8 @@ parse_wheres(struct reader *r, const struct spec *job, struct space *s, const st
         if (!stranger)
             continue;
         const char **known = arena_alloc(r->arena, (all->n + 1) * sizeof *known);
-        memcpy(known, all->items, all->n * sizeof *known);
+        if (all->n)
+            memcpy(known, all->items, all->n * sizeof *known);
         const char *near = options_nearest(stranger, known);
         return spec_fail(job, v,
                          "where[%u] speaks of '%s', which is no parameter of the space%s%s%s",
@@ -463,7 +481,9 @@ enum error space_parse(const struct spec *job, struct arena *a, const struct spa
     if (s->root.n_slots > SPACE_SLOTS_MAX)
         return spec_fail(&inner, NULL, "the space makes %u decisions, expected at most %d",
                          s->root.n_slots, SPACE_SLOTS_MAX);
+    map_init(&all.places);
     const char *clash = find_clash(a, &s->root, &all);
+    map_fini(&all.places);
     if (clash)
         return spec_fail(&inner, NULL,
                          "two parameters that can be in play together are called "
