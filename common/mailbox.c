@@ -17,6 +17,7 @@ struct mailbox {
     uint32_t size;
     uint32_t head;
     _Atomic uint32_t n;
+    _Atomic bool dozing; // the receiver; whoever clears it writes to fd
     int fd;
 };
 
@@ -63,8 +64,8 @@ void mailbox_send(struct mailbox *m, void *p)
         grow(m, n);
     m->ring[(m->head + n) & (m->size - 1)] = p;
     atomic_store(&m->n, n + 1);
-    // Only the first message wakes; the receiver drains until empty.
-    if (!n) {
+    // Either we see that it dozes, or it sees the message before it sleeps.
+    if (atomic_load(&m->dozing) && atomic_exchange(&m->dozing, false)) {
         uint64_t one = 1;
         ssize_t wrote = write(m->fd, &one, sizeof one);
         (void)wrote; // EAGAIN: the counter is not zero, so the receiver wakes anyway
@@ -79,11 +80,7 @@ void *mailbox_take(struct mailbox *m)
     (void)pthread_mutex_lock(&m->lock);
     void *p = m->ring[m->head];
     m->head = (m->head + 1) & (m->size - 1);
-    if (atomic_fetch_sub(&m->n, 1) == 1) {
-        uint64_t count;
-        ssize_t got = read(m->fd, &count, sizeof count);
-        (void)got; // EAGAIN: nobody had written
-    }
+    atomic_store(&m->n, atomic_load(&m->n) - 1);
     (void)pthread_mutex_unlock(&m->lock);
     return p;
 }
@@ -98,6 +95,27 @@ int mailbox_fd(const struct mailbox *m)
     return m->fd;
 }
 
+bool mailbox_doze(struct mailbox *m)
+{
+    atomic_store(&m->dozing, true);
+    if (mailbox_is_empty(m))
+        return true;
+    mailbox_rouse(m, false);
+    return false;
+}
+
+// A sender that has just cleared the flag may write later still: then the next
+// sleep is short.
+void mailbox_rouse(struct mailbox *m, bool readable)
+{
+    uint64_t count;
+    atomic_store(&m->dozing, false);
+    if (!readable)
+        return;
+    ssize_t got = read(m->fd, &count, sizeof count);
+    (void)got; // EAGAIN: read before
+}
+
 void mailbox_wait(struct mailbox *m, int64_t timeout_ns, int64_t spin_ns)
 {
     int64_t until = clock_now() + spin_ns;
@@ -105,7 +123,10 @@ void mailbox_wait(struct mailbox *m, int64_t timeout_ns, int64_t spin_ns)
         if (!mailbox_is_empty(m))
             return;
     } while (spin_ns > 0 && clock_now() < until);
+    if (!mailbox_doze(m))
+        return;
     struct pollfd fd = {.fd = m->fd, .events = POLLIN};
     struct timespec ts = {timeout_ns / CLOCK_SECOND, timeout_ns % CLOCK_SECOND};
-    (void)ppoll(&fd, 1, timeout_ns < 0 ? NULL : &ts, NULL);
+    int n = ppoll(&fd, 1, timeout_ns < 0 ? NULL : &ts, NULL);
+    mailbox_rouse(m, n > 0);
 }

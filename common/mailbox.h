@@ -3,8 +3,8 @@
 //
 // Used between loop and journal thread, loop and driver pool, link and main
 // thread.  Any number of senders, one receiver.  The descriptor is an eventfd,
-// so that channel_wait can sleep on it beside the socket; the counter lets a
-// spinning receiver look without a system call.
+// so that channel_wait can sleep on it beside the socket; it is written to only
+// while the receiver says that it sleeps.  Looking takes no system call.
 //
 // Ownership  A pointer belongs to the receiver from mailbox_send on.
 // Threads    As said.
@@ -22,7 +22,11 @@ void mailbox_destroy(struct mailbox *m); // NULL is fine; what is inside is leak
 void mailbox_send(struct mailbox *m, void *p);
 void *mailbox_take(struct mailbox *m);          // NULL: empty
 bool mailbox_is_empty(const struct mailbox *m); // cheap
-int mailbox_fd(const struct mailbox *m);        // readable while something is inside
+// To sleep on the descriptor oneself: doze, poll, rouse.  False: something is
+// inside, do not sleep (and do not rouse).
+bool mailbox_doze(struct mailbox *m);
+void mailbox_rouse(struct mailbox *m, bool readable); // as poll said of the descriptor
+int mailbox_fd(const struct mailbox *m);
 // Block until something is inside or timeout_ns passed (< 0: for ever), after
 // spinning for spin_ns.
 void mailbox_wait(struct mailbox *m, int64_t timeout_ns, int64_t spin_ns);

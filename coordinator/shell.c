@@ -313,7 +313,8 @@ static bool one_turn(struct shell *s)
     bool any = s->due != NULL;
     drive_steps(s);
     uint32_t n = drain_channel(s);
-    drain_closed(s);
+    if (s->any_closed)
+        drain_closed(s);
     any |= drain_journal(s) + drain_pools(s) + n > 0;
     api_submit_timers(s);
     if (s->now >= core_next_deadline(s->core))
@@ -340,7 +341,8 @@ static void trim(struct shell *s)
 
 static void wait_for_more(struct shell *s)
 {
-    int fds[] = {mailbox_fd(s->from_journal), mailbox_fd(s->from_pools), s->signal_fd};
+    struct mailbox *const mailboxes[] = {s->from_journal, s->from_pools};
+    struct channel_beside beside = {&s->signal_fd, 1, mailboxes, 2};
     int64_t until = core_next_deadline(s->core);
     if (s->watch_due < until)
         until = s->watch_due;
@@ -350,9 +352,10 @@ static void wait_for_more(struct shell *s)
         until = api_submit_due(s);
     int64_t now = clock_now();
     int64_t timeout = until == INT64_MAX ? -1 : until > now ? until - now : 0;
-    uint32_t ready =
-        channel_wait(s->channel, timeout, now < s->busy_until ? SPIN_NS : 0, fds, 3);
-    if (ready & 1U << 4)
+    int64_t spin = now < s->busy_until ? SPIN_NS : 0;
+    uint32_t ready = channel_wait_beside(s->channel, timeout, spin, &beside);
+    s->any_closed = ready & 2;
+    if (ready & 4)
         s->stopping = true;
 }
 

@@ -20,8 +20,8 @@
 enum {
     // An encoding buffer that grew beyond this is given back.
     OUT_KEPT = 256 * 1024,
-    EXTRA_MAX = 13,
-    // A busy channel looks at its monitor once in so many waits.
+    BESIDE_MAX = 13,
+    // A busy channel looks at its monitor and at descriptors once in so many waits.
     FULL_LOOK_EVERY = 16,
 };
 
@@ -38,9 +38,10 @@ bool channel_is_denied(const struct channel *c)
 // ---- the monitor ------------------------------------------------------------
 
 // Two frames an event: u16 event and u32 value in the machine's order, address.
-static void drain_monitor(struct channel *c)
+void channel_drain_monitor(struct channel *c)
 {
     uint8_t event[6];
+    c->monitor_due = false;
     while (zmq_recv(c->monitor, event, sizeof event, ZMQ_DONTWAIT) == (int)sizeof event) {
         uint16_t type;
         int32_t value;
@@ -61,7 +62,7 @@ static void drain_monitor(struct channel *c)
 
 enum error channel_closed_peer(struct channel *c, uint64_t *peer)
 {
-    drain_monitor(c);
+    channel_drain_monitor(c);
     *peer = 0;
     if (c->peers)
         return peers_next_closed(c->peers, peer) ? OK : ERR_AGAIN;
@@ -238,7 +239,7 @@ static const struct peer *identify(struct channel *c, struct parcel *p, enum rol
         return peer;
     int fd = zmq_msg_get(&p->header, ZMQ_SRCFD);
     // Descriptors come back quickly: learn first which ones were closed.
-    drain_monitor(c);
+    channel_drain_monitor(c);
     peer = peers_find(c->peers, identity, n);
     if (peer && peers_owns_fd(c->peers, peer, fd) && peer->role == role)
         return peer; // was under way when the connection closed
@@ -297,54 +298,121 @@ enum error channel_recv(struct channel *c,
 
 // ---- waiting ----------------------------------------------------------------
 
-// What a caller waits for: the channel, its monitor, the extra descriptors, the
-// end of the ZAP thread.
+// What a caller waits for: the channel, its monitor, what it named beside them,
+// the end of the ZAP thread.
 struct watch {
-    zmq_pollitem_t items[2 + EXTRA_MAX + 1];
-    struct pollfd extra[EXTRA_MAX];
-    int n;
-    uint32_t n_extra;
+    struct channel *c;
+    const struct channel_beside *beside;
+    // Socket, monitor, beside->fds, beside->mailboxes, the ZAP thread.
+    struct pollfd fds[2 + BESIDE_MAX + 1];
+    uint32_t first_mailbox, n;
 };
 
-static void watch_init(struct watch *w, struct channel *c, const int *fds, uint32_t n)
+static void watch_add(struct watch *w, int fd)
 {
-    assert(n <= EXTRA_MAX);
-    w->items[0] = (zmq_pollitem_t){.socket = c->socket, .events = ZMQ_POLLIN};
-    w->items[1] = (zmq_pollitem_t){.socket = c->monitor, .events = ZMQ_POLLIN};
-    w->n = 2;
-    w->n_extra = n;
-    for (uint32_t i = 0; i < n; i++) {
-        w->items[w->n++] = (zmq_pollitem_t){.fd = fds[i], .events = ZMQ_POLLIN};
-        w->extra[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
-    }
+    w->fds[w->n++] = (struct pollfd){.fd = fd, .events = POLLIN};
+}
+
+static void watch_init(struct watch *w, struct channel *c, const struct channel_beside *beside)
+{
+    assert(beside->n_fds + beside->n_mailboxes <= BESIDE_MAX);
+    w->c = c;
+    w->beside = beside;
+    w->n = 0;
+    watch_add(w, c->socket_fd);
+    watch_add(w, c->monitor_fd);
+    for (uint32_t i = 0; i < beside->n_fds; i++)
+        watch_add(w, beside->fds[i]);
+    w->first_mailbox = w->n;
+    for (uint32_t i = 0; i < beside->n_mailboxes; i++)
+        watch_add(w, mailbox_fd(beside->mailboxes[i]));
     if (c->zap) // wakes the caller, who finds channel_broken
-        w->items[w->n++] = (zmq_pollitem_t){.fd = zap_fd(c->zap), .events = ZMQ_POLLIN};
+        watch_add(w, zap_fd(c->zap));
 }
 
-// Looks at all of it.
-static uint32_t watch_poll(struct watch *w, long timeout_ms)
-{
-    uint32_t ready = 0;
-    if (zmq_poll(w->items, w->n, timeout_ms) <= 0)
-        return 0;
-    for (uint32_t i = 0; i < 2 + w->n_extra; i++)
-        ready |= w->items[i].revents ? 1u << i : 0;
-    return ready;
-}
-
-// A quarter of zmq_poll's system calls: all but the monitor and the ZAP thread.
-static uint32_t watch_glance(struct watch *w)
+static bool has_input(void *socket)
 {
     int events = 0;
     size_t size = sizeof events;
-    uint32_t ready = 0;
+    return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN);
+}
 
-    if (zmq_getsockopt(w->items[0].socket, ZMQ_EVENTS, &events, &size) == 0)
-        ready = events & ZMQ_POLLIN ? 1 : 0;
-    if (w->n_extra && poll(w->extra, w->n_extra, 0) > 0)
-        for (uint32_t i = 0; i < w->n_extra; i++)
-            ready |= w->extra[i].revents ? 4u << i : 0;
+static uint32_t mail(const struct watch *w)
+{
+    for (uint32_t i = 0; i < w->beside->n_mailboxes; i++)
+        if (!mailbox_is_empty(w->beside->mailboxes[i]))
+            return CHANNEL_MAIL;
+    return 0;
+}
+
+// What costs little: no descriptors.
+static uint32_t glance(const struct watch *w)
+{
+    const struct channel *c = w->c;
+    uint32_t ready = mail(w) | has_input(c->socket);
+    // Hints that channel_recv took from the monitor on its way.
+    if (c->monitor_due || (c->peers ? peers_has_closed(c->peers) : c->closed_hint))
+        ready |= 2;
     return ready;
+}
+
+// What poll said of the descriptors.
+static uint32_t gather(struct watch *w)
+{
+    struct channel *c = w->c;
+    uint32_t ready = 0;
+    if (w->fds[1].revents && has_input(c->monitor))
+        c->monitor_due = true;
+    for (uint32_t i = 0; i < w->beside->n_fds; i++)
+        ready |= w->fds[2 + i].revents ? 4u << i : 0;
+    return ready | glance(w);
+}
+
+static uint32_t look_around(struct watch *w)
+{
+    return poll(w->fds, w->n, 0) >= 0 ? gather(w) : glance(w);
+}
+
+static bool doze(struct watch *w)
+{
+    for (uint32_t i = 0; i < w->beside->n_mailboxes; i++) {
+        if (mailbox_doze(w->beside->mailboxes[i]))
+            continue;
+        while (i-- > 0)
+            mailbox_rouse(w->beside->mailboxes[i], false);
+        return false;
+    }
+    return true;
+}
+
+static void rouse(struct watch *w)
+{
+    for (uint32_t i = 0; i < w->beside->n_mailboxes; i++)
+        mailbox_rouse(w->beside->mailboxes[i], w->fds[w->first_mailbox + i].revents != 0);
+}
+
+// libzmq's descriptors tell of what comes after its events were asked for in vain,
+// and of nothing before: so it is only right after a glance that they can be slept
+// on (zmq_poll does the same, with three times the system calls).
+static uint32_t sleep_after_glance(struct watch *w, int64_t until)
+{
+    for (;;) {
+        int64_t left = until == INT64_MAX ? 0 : until - clock_now();
+        struct timespec ts = {left / CLOCK_SECOND, left % CLOCK_SECOND};
+        if (left < 0)
+            return 0;
+        if (!doze(w))
+            return CHANNEL_MAIL;
+        int n = ppoll(w->fds, w->n, until == INT64_MAX ? NULL : &ts, NULL);
+        if (n <= 0) // or a signal, which may mean something to the caller
+            for (uint32_t i = 0; i < w->n; i++)
+                w->fds[i].revents = 0;
+        rouse(w);
+        uint32_t ready = n > 0 ? gather(w) : 0;
+        bool broken = w->c->zap && w->fds[w->n - 1].revents;
+        if (ready || broken || n <= 0)
+            return ready;
+    }
 }
 
 // Whether spinning pays changes with the load: what comes within spin_ns brings it
@@ -358,7 +426,7 @@ static void learn(struct channel *c, int64_t waited, int64_t spin_ns)
 }
 
 static uint32_t
-spin_then_block(struct channel *c, struct watch *w, int64_t timeout_ns, int64_t spin_ns)
+spin_then_sleep(struct channel *c, struct watch *w, int64_t timeout_ns, int64_t spin_ns)
 {
     int64_t start = clock_now();
     int64_t budget = spin_ns / CHANNEL_SPIN_WHOLE * c->spin_share;
@@ -369,12 +437,11 @@ spin_then_block(struct channel *c, struct watch *w, int64_t timeout_ns, int64_t 
         budget = timeout_ns;
     while (!ready && waited < budget) {
         (void)sched_yield();
-        ready = watch_glance(w);
+        ready = glance(w);
         waited = clock_now() - start;
     }
-    int64_t left = timeout_ns - waited;
-    if (!ready && (timeout_ns < 0 || left > 0)) {
-        ready = watch_poll(w, timeout_ns < 0 ? -1 : (long)((left + CLOCK_MS - 1) / CLOCK_MS));
+    if (!ready && (timeout_ns < 0 || timeout_ns > waited)) {
+        ready = sleep_after_glance(w, timeout_ns < 0 ? INT64_MAX : start + timeout_ns);
         waited = clock_now() - start;
     }
     if (spin_ns > 0)
@@ -382,22 +449,22 @@ spin_then_block(struct channel *c, struct watch *w, int64_t timeout_ns, int64_t 
     return ready;
 }
 
-uint32_t channel_wait(struct channel *c,
-                      int64_t timeout_ns,
-                      int64_t spin_ns,
-                      const int *extra_fds,
-                      uint32_t n_extra)
+uint32_t channel_wait_beside(struct channel *c,
+                             int64_t timeout_ns,
+                             int64_t spin_ns,
+                             const struct channel_beside *beside)
 {
     struct watch w;
 
-    watch_init(&w, c, extra_fds, n_extra);
-    uint32_t ready = ++c->n_waits % FULL_LOOK_EVERY ? watch_glance(&w) : watch_poll(&w, 0);
-    // Hints that channel_recv took from the monitor on its way.
-    if (c->peers ? peers_has_closed(c->peers) : c->closed_hint)
-        ready |= 2;
-    if (!ready && timeout_ns == 0)
-        ready = watch_poll(&w, 0);
-    else if (!ready)
-        ready = spin_then_block(c, &w, timeout_ns, spin_ns);
-    return ready;
+    watch_init(&w, c, beside);
+    bool whole = timeout_ns == 0 || ++c->n_waits % FULL_LOOK_EVERY == 0;
+    uint32_t ready = whole ? look_around(&w) : glance(&w);
+    return ready || timeout_ns == 0 ? ready : spin_then_sleep(c, &w, timeout_ns, spin_ns);
+}
+
+uint32_t channel_wait(
+    struct channel *c, int64_t timeout_ns, int64_t spin_ns, const int *fds, uint32_t n_fds)
+{
+    struct channel_beside beside = {.fds = fds, .n_fds = n_fds};
+    return channel_wait_beside(c, timeout_ns, spin_ns, &beside);
 }

@@ -24,6 +24,7 @@
 
 #include "common/arena.h"
 #include "common/error.h"
+#include "common/mailbox.h"
 #include "protocol/keys.h"
 #include "protocol/message.h"
 
@@ -75,14 +76,24 @@ MUST_CHECK enum error channel_closed_peer(struct channel *c, uint64_t *peer);
 bool channel_broken(const struct channel *c);    // the ZAP thread ended
 bool channel_is_denied(const struct channel *c); // a client whose key was refused
 
-// What to poll.  Adaptive: spins `spin_ns` first, then blocks up to timeout.
-// `extra_fds` (may be NULL) wake it too.  Returns what is ready as bits: bit 0
-// the channel, bit 1 its monitor (ask channel_closed_peer until ERR_AGAIN), bit
-// 2+i extra_fds[i].  At most 13 of these.
-uint32_t channel_wait(struct channel *c,
-                      int64_t timeout_ns,
-                      int64_t spin_ns,
-                      const int *extra_fds,
-                      uint32_t n_extra);
+// What to wait for beside the channel, at most 13 in all.
+struct channel_beside {
+    const int *fds;
+    uint32_t n_fds;
+    struct mailbox *const *mailboxes;
+    uint32_t n_mailboxes;
+};
+#define CHANNEL_MAIL (UINT32_C(1) << 31)
+
+// Adaptive: spins up to `spin_ns` first, then blocks up to timeout (< 0: for ever).
+// Returns what is ready as bits: bit 0 the channel, bit 1 its monitor (ask
+// channel_closed_peer until ERR_AGAIN), bit 2+i fds[i], CHANNEL_MAIL one of the
+// mailboxes.  While messages never stop, monitor and fds are looked at now and then.
+uint32_t channel_wait_beside(struct channel *c,
+                             int64_t timeout_ns,
+                             int64_t spin_ns,
+                             const struct channel_beside *beside);
+uint32_t channel_wait(
+    struct channel *c, int64_t timeout_ns, int64_t spin_ns, const int *fds, uint32_t n_fds);
 
 #endif

@@ -54,8 +54,15 @@ static bool open_monitor(struct channel *c, int events)
     if (zmq_socket_monitor(c->socket, name, events) != 0)
         return false;
     c->monitor = zmq_socket(c->context, ZMQ_PAIR);
-    return c->monitor && set_int(c->monitor, ZMQ_LINGER, 0)
-           && zmq_connect(c->monitor, name) == 0;
+    if (!c->monitor || !set_int(c->monitor, ZMQ_LINGER, 0)
+        || zmq_connect(c->monitor, name) != 0)
+        return false;
+    size_t size = sizeof c->socket_fd;
+    if (zmq_getsockopt(c->socket, ZMQ_FD, &c->socket_fd, &size) != 0
+        || zmq_getsockopt(c->monitor, ZMQ_FD, &c->monitor_fd, &size) != 0)
+        return false;
+    channel_drain_monitor(c); // from now on its descriptor tells of events
+    return true;
 }
 
 static enum error open_socket(struct channel *c, int type, int events, struct errtext *t)

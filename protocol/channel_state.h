@@ -35,6 +35,8 @@ struct channel {
     void *context;
     void *socket;
     void *monitor;
+    int socket_fd, monitor_fd; // libzmq's; see sleep_after_glance
+    bool monitor_due;          // it has events that were not taken
     struct zap *zap;     // on a server with tcp endpoints
     struct peers *peers; // NULL on a client
     char (*endpoints)[CHANNEL_ENDPOINT_SIZE];
@@ -49,5 +51,7 @@ struct channel {
     uint32_t n_waits;
     uint32_t spin_share; // 1 … CHANNEL_SPIN_WHOLE: how much of spin_ns pays at present
 };
+
+void channel_drain_monitor(struct channel *c);
 
 #endif

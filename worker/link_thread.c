@@ -258,15 +258,16 @@ static void turn(struct link_thread *l)
 
 static void wait_for_more(struct link_thread *l)
 {
-    const int fds[] = {mailbox_fd(l->to_link), l->signals};
+    struct mailbox *const mailboxes[] = {l->to_link};
+    struct channel_beside beside = {&l->signals, 1, mailboxes, 1};
     int64_t deadline = link_next_deadline(l->link);
     if (l->ended && l->ended + GRACE < deadline)
         deadline = l->ended + GRACE;
     l->now = clock_now();
     int64_t left = deadline == INT64_MAX ? -1 : deadline > l->now ? deadline - l->now : 0;
-    uint32_t ready = channel_wait(l->channel, left, l->o.spin_ns, fds, 2);
+    uint32_t ready = channel_wait_beside(l->channel, left, l->o.spin_ns, &beside);
     l->now = clock_now();
-    if (ready & 8u)
+    if (ready & 4u)
         check_signals(l);
     if (!(ready & 2u))
         return;
