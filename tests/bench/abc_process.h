@@ -81,18 +81,21 @@ static inline void abc_spawn(struct abc *a)
         lab_die("berkeley-abc", "cannot be started");
 }
 
-// Where the AIGER file's comment begins: behind a line an output and two numbers
-// an AND gate, whose bytes may look like anything.
+// Where the AIGER file's comment begins: behind the header "aig M I L O A", a line
+// an output and two numbers an AND gate, whose bytes may look like anything.
 static inline size_t abc_body(const uint8_t *b, size_t n)
 {
-    unsigned n_outputs, n_gates;
+    uint64_t header[5] = {0};
+    char *next = (char *)b + 3;
     size_t at = 0;
 
-    if (sscanf((const char *)b, "aig %*u %*u %*u %u %u", &n_outputs, &n_gates) != 2)
+    for (int i = 0; i < 5; i++)
+        header[i] = strtoull(next, &next, 10);
+    if (memcmp(b, "aig", 3) != 0 || *next != '\n')
         lab_die("aiger", "no header");
-    for (unsigned lines = 0; at < n && lines < n_outputs + 1; at++)
+    for (uint64_t lines = 0; at < n && lines < header[3] + 1; at++)
         lines += b[at] == '\n';
-    for (uint64_t numbers = 0; at < n && numbers < 2 * (uint64_t)n_gates; at++)
+    for (uint64_t numbers = 0; at < n && numbers < 2 * header[4]; at++)
         numbers += b[at] < 0x80;
     return at;
 }
@@ -113,16 +116,18 @@ static inline uint64_t abc_graph_of(const char *path)
 
 static inline void abc_read_known(struct abc *a)
 {
-    char line[200];
-    uint64_t from, to;
-    double area, delay;
-    int pass;
+    char line[200], *at;
 
     while (fgets(line, sizeof line, a->known)) {
-        if (sscanf(line, "pass %" SCNx64 " %d %" SCNx64, &from, &pass, &to) == 3)
-            map_set(&a->next, abc_key(from, pass), to);
-        else if (sscanf(line, "value %" SCNx64 " %lf %lf", &from, &area, &delay) == 3)
-            abc_set_value(a, from, area * delay);
+        bool is_pass = strncmp(line, "pass ", 5) == 0;
+        uint64_t graph = strtoull(line + (is_pass ? 5 : 6), &at, 16);
+        if (is_pass) {
+            int pass = (int)strtol(at, &at, 10);
+            map_set(&a->next, abc_key(graph, pass), strtoull(at, NULL, 16));
+        } else {
+            double area = strtod(at, &at);
+            abc_set_value(a, graph, area * strtod(at, NULL));
+        }
     }
 }
 
@@ -225,10 +230,9 @@ static inline bool abc_evaluate(void *ctx, const struct value *params, double *y
     abc_command(a, recipe, done, graph);
     while (fgets(line, sizeof line, a->out)) {
         const char *area = strstr(line, "area ="), *delay = strstr(line, "delay =");
-        double x, z;
-        if (!area || !delay || sscanf(area, "area =%lf", &x) != 1
-            || sscanf(delay, "delay =%lf", &z) != 1)
+        if (!area || !delay)
             continue;
+        double x = strtod(area + 6, NULL), z = strtod(delay + 7, NULL);
         *y = x * z;
         graph = abc_learn(a, recipe, done, graph);
         abc_set_value(a, graph, *y);

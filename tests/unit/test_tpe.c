@@ -317,13 +317,49 @@ static void joint_draw(const struct joint *j, struct rng *r, double *x)
     }
 }
 
+// Is the candidate what stands in the point?
+static bool is_asked(const struct joint *j, const struct point *p, const double *x)
+{
+    for (uint32_t d = 0; d < j->n_slots; d++) {
+        const struct slot *slot = &j->space->slots[j->slots[d]];
+        const struct gene *asked = point_find(p, j->slots[d]);
+        struct gene g = {.slot = j->slots[d], .k = (uint64_t)x[d]};
+        if (slot->kind != SLOT_CHOICE)
+            g = slot_gene(slot, g.slot, x[d]);
+        if (slot->kind == SLOT_FLOAT ? fabs(asked->x - g.x) > 1e-9 * fabs(g.x)
+                                     : asked->k != g.k)
+            return false;
+    }
+    return true;
+}
+
+static void
+judge_context(const struct lab *l, const struct sides *s, const struct ask *q, uint32_t context)
+{
+    static struct joint good, rest;
+    struct rng r = ask_rng(&l->history, q, ENTITY_CONTEXT + context);
+    double best = -INFINITY, own = -INFINITY, x[SLOTS] = {0};
+
+    joint_init(&good, &l->history, s->good, s->n_good, context);
+    joint_init(&rest, &l->history, s->rest, s->n_rest, context);
+    if (!good.n_slots || !point_find(&l->next, good.slots[0]))
+        return;
+    for (uint32_t i = 0; i < CANDIDATES; i++) {
+        joint_draw(&good, &r, x);
+        double ratio = joint_log(&good, x) - joint_log(&rest, x);
+        best = fmax(best, ratio);
+        if (is_asked(&good, &l->next, x))
+            own = fmax(own, ratio);
+    }
+    ck_assert_msg(own >= best - 1e-6, "context %u: %g, the best %g", context, own, best);
+}
+
 START_TEST(a_context_is_the_best_of_its_joint_candidates)
 {
     struct lab l;
     struct sides s;
-    static struct joint good, rest;
-
     bool has_liar = _i % 2;
+
     lab_open(&l, MIXED, NULL,
              has_liar ? "{name: tpe, multivariate: true, liar: true}"
                       : "{name: tpe, multivariate: true}");
@@ -338,34 +374,8 @@ START_TEST(a_context_is_the_best_of_its_joint_candidates)
     for (uint64_t trial = 0; trial < 10; trial++) {
         struct ask q = {.trial = trial};
         ck_assert(l.algorithm->ask(l.state, &q, &l.next));
-        for (uint32_t context = 0; context < l.space->n_contexts; context++) {
-            struct rng r = ask_rng(&l.history, &q, ENTITY_CONTEXT + context);
-            double best = -INFINITY, own = -INFINITY, x[SLOTS];
-            joint_init(&good, &l.history, s.good, s.n_good, context);
-            joint_init(&rest, &l.history, s.rest, s.n_rest, context);
-            if (!good.n_slots || !point_find(&l.next, good.slots[0]))
-                continue;
-            for (uint32_t i = 0; i < CANDIDATES; i++) {
-                joint_draw(&good, &r, x);
-                double ratio = joint_log(&good, x) - joint_log(&rest, x);
-                bool is_asked = true;
-                for (uint32_t d = 0; d < good.n_slots; d++) {
-                    const struct slot *slot = &l.space->slots[good.slots[d]];
-                    struct gene g = {.slot = good.slots[d], .k = (uint64_t)x[d]};
-                    if (slot->kind != SLOT_CHOICE)
-                        g = slot_gene(slot, g.slot, x[d]);
-                    const struct gene *a = point_find(&l.next, g.slot);
-                    is_asked =
-                        is_asked
-                        && (slot->kind == SLOT_FLOAT ? fabs(a->x - g.x) <= 1e-9 * fabs(g.x)
-                                                     : a->k == g.k);
-                }
-                best = fmax(best, ratio);
-                own = is_asked ? fmax(own, ratio) : own;
-            }
-            ck_assert_msg(own >= best - 1e-6, "context %u: %g, the best %g", context, own,
-                          best);
-        }
+        for (uint32_t context = 0; context < l.space->n_contexts; context++)
+            judge_context(&l, &s, &q, context);
     }
     lab_stop(&l);
     lab_close(&l);
