@@ -1,148 +1,12 @@
 // SPDX-License-Identifier: MIT
 // test_search.c - the driver: the window and not the cluster decides what is asked;
-// order of arrival, cuts, restarts and extensions never show.
+// order of arrival, restarts and extensions never show; the best is the best.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "common/buf.h"
-#include "common/math.h"
-#include "common/mem.h"
-#include "common/outcome.h"
 #include "common/rng.h"
-#include "common/yaml.h"
-#include "coordinator/drivers/search.h"
-#include "protocol/pack.h"
-#include "tests/unit/harness.h"
-
-enum { TRIALS_MAX = 600 };
-
-static const char *const two_metrics[] = {"y", "z", NULL};
-
-// One run of the driver and what is known outside of it.
-struct run {
-    struct arena *arena, *turn;
-    struct value spec;
-    void *state;
-    uint64_t n_items;
-    struct value params[TRIALS_MAX];
-    struct driver_output last;
-    struct value result; // once finished
-    const char *history;
-    const char *why_no_digest;
-};
-
-static struct errtext t;
-
-static enum error try_open(struct run *r, const char *job, uint64_t seed)
-{
-    struct driver_setup s = {.spec = &r->spec, .file = "job", .seed = seed};
-    *r = (struct run){.arena = arena_create(), .turn = arena_create()};
-    s.workload.metrics = two_metrics;
-    ck_assert_msg(yaml_parse(job, strlen(job), "job", r->arena, &r->spec, &t) == OK, "%s",
-                  t.text);
-    return search_driver.create(&s, &r->state, &t);
-}
-
-static void run_open(struct run *r, const char *job)
-{
-    ck_assert_msg(try_open(r, job, 1) == OK, "%s", t.text);
-}
-
-static void run_close(struct run *r)
-{
-    search_driver.destroy(r->state);
-    arena_destroy(r->arena);
-    arena_destroy(r->turn);
-}
-
-static bool run_step(struct run *r)
-{
-    arena_reset(r->turn);
-    r->last = (struct driver_output){.arena = r->turn, .n_items = r->n_items};
-    search_driver.step(r->state, &r->last);
-    ck_assert_uint_ge(r->last.n_items, r->n_items);
-    ck_assert_uint_le(r->last.n_items, TRIALS_MAX);
-    for (uint64_t i = r->n_items; i < r->last.n_items; i++)
-        r->params[i] = value_copy(r->arena, &r->last.params[i - r->n_items]);
-    r->n_items = r->last.n_items;
-    if (r->last.finished) {
-        r->result = value_copy(r->arena, &r->last.result);
-        r->history = arena_str(r->arena, r->last.blobs[0].bytes, r->last.blobs[0].n);
-        r->why_no_digest = r->last.why_no_digest;
-    }
-    return r->last.finished;
-}
-
-static double number_of(const struct value *params, const char *name)
-{
-    const struct value *v = value_find(params, name);
-    return v ? value_number(v) : 0;
-}
-
-// What the workload of these tests measures; every eleventh trial fails.
-static bool measure(const struct value *params, uint64_t i, double *y)
-{
-    double a = number_of(params, "a"), b = number_of(params, "b"), k = number_of(params, "k");
-    y[0] = (a - 0.3) * (a - 0.3) + (b - 0.7) * (b - 0.7) + 0.01 * (k - 3) * (k - 3);
-    y[1] = a + 0.1 * b;
-    return i % 11 != 10;
-}
-
-static void tell_run(struct run *r, uint64_t first, uint32_t count, bool again)
-{
-    struct outcome_fault faults[TRIALS_MAX];
-    struct outcome o = {.first = first, .count = count, .faults = faults, .again = again};
-    double rows[2 * TRIALS_MAX];
-    struct buf b;
-
-    for (uint32_t i = 0; i < count; i++)
-        if (!measure(&r->params[first + i], first + i, &rows[2 * (size_t)i]) && !again)
-            faults[o.n_faults++] = (struct outcome_fault){first + i, "it failed"};
-    buf_init(&b, SIZE_MAX / 4);
-    outcome_put_rows(&b, rows, count, 2);
-    o.data = b.bytes;
-    o.n_data = b.n;
-    search_driver.tell(r->state, &o);
-    buf_fini(&b);
-}
-
-static void tell_one(struct run *r, uint64_t item)
-{
-    tell_run(r, item, 1, false);
-}
-
-// Everything told at once, in order.
-static void run_through(struct run *r)
-{
-    uint64_t told = 0;
-    while (!run_step(r)) {
-        ck_assert_uint_lt(told, r->n_items);
-        tell_run(r, told, (uint32_t)(r->n_items - told), false);
-        told = r->n_items;
-    }
-}
-
-static void same_result(const struct run *a, const struct run *b)
-{
-    struct sha256 x = pack_digest(&a->result), y = pack_digest(&b->result);
-    ck_assert_uint_eq(a->n_items, b->n_items);
-    for (uint64_t i = 0; i < a->n_items; i++)
-        ck_assert_msg(value_equal(&a->params[i], &b->params[i]), "trial %u", (unsigned)i);
-    ck_assert_str_eq(a->history, b->history);
-    ck_assert_mem_eq(x.bytes, y.bytes, sizeof x.bytes);
-}
-
-#define SPACE                                                                                  \
-    "space: {a: {type: float, low: 0, high: 1}, b: {type: float, low: 0, high: 1, step: "      \
-    "0.05}, m: {type: choice, values: {one: {}, two: {k: {type: int, low: 1, high: 9}}}}, s: " \
-    "{type: sequence, min: 1, max: 3, join: '', of: {type: choice, values: ['1', '2', "        \
-    "'31']}}}\n"
-
-#define JOB(algorithm, more)                                                                   \
-    SPACE "objectives: [{metric: y}]\nconstraints: [{metric: z, max: 0.9}]\n"                  \
-          "algorithm: " algorithm "\n" more
+#include "tests/unit/search_run.h"
 
 static const char *const jobs[] = {
     JOB("random", "trials: 70\nwindow: 8"),
@@ -290,13 +154,6 @@ START_TEST(a_restart_never_shows)
 END_TEST
 
 // --- extending ------------------------------------------------------------------------
-static enum error extend(struct run *r, const char *args)
-{
-    struct value v;
-    ck_assert_int_eq(yaml_parse(args, strlen(args), "args", r->arena, &v, &t), OK);
-    return search_driver.extend(r->state, &v, &t);
-}
-
 START_TEST(an_extended_search_is_the_longer_one)
 {
     static struct run longer, extended;
@@ -311,7 +168,7 @@ START_TEST(an_extended_search_is_the_longer_one)
     run_through(&extended);
     ck_assert_uint_eq(extended.n_items, 40);
     (void)snprintf(shorter, sizeof shorter, "{trials: %.2s}", at);
-    ck_assert_msg(extend(&extended, shorter) == OK, "%s", t.text);
+    ck_assert_msg(run_extend(&extended, shorter) == OK, "%s", t.text);
     while (!run_step(&extended)) {
         tell_run(&extended, told, (uint32_t)(extended.n_items - told), false);
         told = extended.n_items;
@@ -337,7 +194,7 @@ START_TEST(a_bad_extension_is_refused)
 {
     static struct run r;
     run_open(&r, jobs[0]);
-    ck_assert_int_eq(extend(&r, bad_extensions[_i].args), ERR_INVALID);
+    ck_assert_int_eq(run_extend(&r, bad_extensions[_i].args), ERR_INVALID);
     ck_assert_msg(strstr(t.text, bad_extensions[_i].message) != NULL, "%s", t.text);
     run_close(&r);
 }
@@ -419,182 +276,6 @@ START_TEST(the_front_is_what_nothing_dominates)
 }
 END_TEST
 
-// --- given points ---------------------------------------------------------------------
-START_TEST(given_points_come_first_and_known_ones_never)
-{
-    static struct run r;
-    uint32_t n_first = 0;
-
-    run_open(&r,
-             "space: {a: {type: float, low: 0, high: 1, step: 0.25}}\n"
-             "objectives: [{metric: y}]\ntrials: 3\n"
-             "enqueue: [{a: 0.5}, {a: 0.25}]\n"
-             "warm_start: [{params: {a: 0}, metrics: {y: 5}}, {params: {a: 1}, metrics: {y: "
-             "0}}]");
-    run_through(&r);
-    ck_assert_uint_eq(r.n_items, 3);
-    ck_assert_double_eq(number_of(&r.params[0], "a"), 0.5);
-    ck_assert_double_eq(number_of(&r.params[1], "a"), 0.25);
-    ck_assert_double_eq(number_of(&r.params[2], "a"), 0.75); // the only one left
-    n_first = (uint32_t)number_of(value_find(&r.result, "best"), "trial");
-    ck_assert_uint_eq(n_first, 1); // of the trials: what was known is no result
-    run_close(&r);
-}
-END_TEST
-
-// --- ends -----------------------------------------------------------------------------
-START_TEST(a_space_used_up_ends_the_search_and_says_so)
-{
-    static struct run r;
-    run_open(&r, "space: {a: {type: float, low: 0, high: 1, step: 0.25}}\n"
-                 "objectives: [{metric: y}]\ntrials: 100");
-    run_through(&r);
-    ck_assert_uint_eq(r.n_items, 5);
-    const struct value *note = value_find(&r.result, "note");
-    ck_assert(note && strstr(note->s, "no further point; 5 of 100"));
-    ck_assert_int_eq(extend(&r, "{trials: 200}"), ERR_INVALID);
-    ck_assert(strstr(t.text, "no further points") != NULL);
-    run_close(&r);
-}
-END_TEST
-
-START_TEST(the_history_is_a_line_a_trial)
-{
-    static struct run r;
-    const char *at;
-    uint32_t n = 0;
-
-    run_open(&r, jobs[3]);
-    run_through(&r);
-    for (at = r.history; *at; at = strchr(at, '\n') + 1, n++) {
-        struct value line;
-        size_t length = (size_t)(strchr(at, '\n') - at);
-        ck_assert_int_eq(yaml_parse(at, length, "history", r.arena, &line, &t), OK);
-        ck_assert_double_eq(number_of(&line, "trial"), n);
-        bool is_failed = strcmp(value_find(&line, "state")->s, "failed") == 0;
-        ck_assert(is_failed == (n % 11 == 10));
-        ck_assert(value_find(value_find(&line, "params"), "a") != NULL);
-    }
-    ck_assert_uint_eq(n, r.n_items);
-    struct sha256 hash = sha256_of(r.history, strlen(r.history));
-    char hex[65];
-    sha256_hex(&hash, hex);
-    ck_assert_str_eq(value_find(&r.result, "history")->s, hex);
-    run_close(&r);
-}
-END_TEST
-
-// A failed trial tried again counts anew.  While nothing was chosen in its light the
-// result stands as if it had never failed.
-START_TEST(a_trial_tried_again_counts_anew)
-{
-    static struct run r;
-    double y[2];
-
-    run_open(&r, JOB("tpe", "trials: 12\nwindow: 12"));
-    ck_assert(!run_step(&r));
-    tell_run(&r, 0, 12, false);
-    ck_assert(run_step(&r));
-    ck_assert_double_eq(number_of(&r.result, "failed"), 1);
-    tell_run(&r, 10, 1, true);
-    ck_assert(run_step(&r));
-    ck_assert_double_eq(number_of(&r.result, "failed"), 0);
-    (void)measure(&r.params[10], 10, y);
-    ck_assert(strstr(r.history, "failed") == NULL);
-    ck_assert_ptr_null(r.why_no_digest);
-    run_close(&r);
-}
-END_TEST
-
-START_TEST(a_late_second_try_costs_the_digest)
-{
-    static struct run r;
-
-    run_open(&r, JOB("tpe", "trials: 60\nwindow: 8"));
-    run_through(&r);
-    tell_run(&r, 10, 1, true);
-    ck_assert(run_step(&r));
-    ck_assert(r.why_no_digest && strstr(r.why_no_digest, "tried again"));
-    run_close(&r);
-}
-END_TEST
-
-// --- refusals -------------------------------------------------------------------------
-static const struct {
-    const char *job, *message;
-} bad[] = {
-    {"objectives: [{metric: y}]\ntrials: 3", "space"},
-    {SPACE "trials: 3", "objectives"},
-    {SPACE "objectives: [{metric: y}]", "trials"},
-    {SPACE "objectives: [{metric: w}]\ntrials: 3", "a metric of the workload"},
-    {SPACE "objectives: [{metric: y}]\ntrials: 0", "trials"},
-    {SPACE "objectives: [{metric: y}]\ntrials: 3\nwindow: 0", "window"},
-    {SPACE "objectives: [{metric: y}]\ntrials: 3\nenqueue: [{a: 2}]", "enqueue[0].a is 2"},
-    {SPACE "objectives: [{metric: y}]\ntrials: 3\nenqueue: [{a: 0.5}]", "'b' is missing"},
-    {SPACE "objectives: [{metric: y}]\ntrials: 3\nwarm_start: [{params: {}}]", "metrics"},
-    {SPACE "objectives: [{metric: y}]\ntrials: 3\nvolatile: [y]", "reproducible: false"},
-    {SPACE
-     "objectives: [{metric: z}]\ntrials: 3\nvolatile: [y]\nconstraints: [{metric: y, max: "
-     "1}]",
-     "reproducible: false"},
-    {SPACE "objectives: [{metric: w}]\nderived: {w: 'y + z'}\ntrials: 3\nvolatile: [y]",
-     "reproducible: false"},
-};
-
-START_TEST(a_bad_job_is_refused_with_its_place)
-{
-    static struct run r;
-    ck_assert_int_eq(try_open(&r, bad[_i].job, 1), ERR_PARSE);
-    ck_assert_msg(strstr(t.text, bad[_i].message) && strncmp(t.text, "job:", 4) == 0, "%s",
-                  t.text);
-    arena_destroy(r.arena);
-    arena_destroy(r.turn);
-}
-END_TEST
-
-// A measured time may be wished for, but then no digest is promised; otherwise it
-// stands nowhere in what is digested.
-START_TEST(what_is_volatile_stays_out_of_the_digest)
-{
-    static struct run r;
-    run_open(&r,
-             SPACE "objectives: [{metric: y}]\ntrials: 20\nvolatile: [y]\nreproducible: false");
-    run_through(&r);
-    ck_assert(r.why_no_digest != NULL);
-    ck_assert(value_find(&r.result, "best")->type == VALUE_MAP);
-    run_close(&r);
-    run_open(&r, SPACE "objectives: [{metric: y}]\ntrials: 20\nvolatile: [z]");
-    run_through(&r);
-    ck_assert_ptr_null(r.why_no_digest);
-    ck_assert(strstr(r.history, "\"z\"") == NULL && strstr(r.history, "\"y\"") != NULL);
-    run_close(&r);
-}
-END_TEST
-
-// Outcomes that cannot be read, or of trials that do not exist, harm nothing.
-START_TEST(what_cannot_be_read_counts_as_failed)
-{
-    static struct run r;
-    uint8_t junk[] = {OUTCOME_NAMED, 0xdd, 0xff, 0xff, 0xff, 0xff};
-    struct outcome o = {.first = 0, .count = 3, .data = junk, .n_data = sizeof junk};
-
-    run_open(&r, SPACE "objectives: [{metric: y}]\ntrials: 3");
-    ck_assert(!run_step(&r));
-    o.first = 3;
-    search_driver.tell(r.state, &o);
-    o.first = UINT64_MAX - 1;
-    o.count = 1;
-    search_driver.tell(r.state, &o);
-    ck_assert(!run_step(&r));
-    o.first = 0;
-    o.count = 3;
-    search_driver.tell(r.state, &o);
-    ck_assert(run_step(&r));
-    ck_assert_double_eq(number_of(&r.result, "failed"), 3);
-    run_close(&r);
-}
-END_TEST
-
 int main(void)
 {
     Suite *s = suite_create("search");
@@ -610,14 +291,6 @@ int main(void)
     tcase_add_loop_test(tc, the_best_is_the_least_of_the_feasible, 0, 7);
     tcase_add_test(tc, without_a_feasible_trial_nothing_is_best);
     tcase_add_test(tc, the_front_is_what_nothing_dominates);
-    tcase_add_test(tc, given_points_come_first_and_known_ones_never);
-    tcase_add_test(tc, a_space_used_up_ends_the_search_and_says_so);
-    tcase_add_test(tc, the_history_is_a_line_a_trial);
-    tcase_add_test(tc, a_trial_tried_again_counts_anew);
-    tcase_add_test(tc, a_late_second_try_costs_the_digest);
-    tcase_add_loop_test(tc, a_bad_job_is_refused_with_its_place, 0, sizeof bad / sizeof bad[0]);
-    tcase_add_test(tc, what_is_volatile_stays_out_of_the_digest);
-    tcase_add_test(tc, what_cannot_be_read_counts_as_failed);
     suite_add_tcase(s, tc);
     return harness_run(s);
 }
