@@ -151,7 +151,7 @@ static enum expr_truth contains(const struct value *a, const struct value *b)
 {
     enum expr_truth any = EXPR_FALSE;
 
-    if (is_unknown(b) || (is_unknown(a) && b->n > 0))
+    if (is_unknown(b) || (is_unknown(a) && b->type == VALUE_STR)) // even '' is in ''
         return EXPR_UNKNOWN;
     if (a->type == VALUE_STR && b->type == VALUE_STR)
         return memmem(b->s, b->n, a->s, a->n) ? EXPR_TRUE : EXPR_FALSE;
