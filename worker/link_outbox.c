@@ -13,7 +13,8 @@ enum {
     CONGESTED_BYTES = 64 * 1024 * 1024,
     // Around each record on the wire: numbers and keys.
     RECORD_BYTES = 64,
-    FREE_FRAMES_MAX = 32,
+    // Empty frames kept: a window's worth of records.
+    FREE_RECORDS_MAX = 1024,
     // A frame whose arena grew beyond this is not kept for the next one.
     FREE_ARENA_MAX = 256 * 1024,
 };
@@ -45,7 +46,8 @@ static void destroy_frame(struct link_frame *f)
 
 static void give_frame(struct link *l, struct link_frame *f)
 {
-    if (l->n_free_frames == FREE_FRAMES_MAX || arena_used(f->arena) > FREE_ARENA_MAX) {
+    if (l->n_free_frames * l->o.records_max >= FREE_RECORDS_MAX
+        || arena_used(f->arena) > FREE_ARENA_MAX) {
         destroy_frame(f);
         return;
     }

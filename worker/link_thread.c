@@ -17,7 +17,7 @@
 
 // Messages taken per turn: enough to empty a burst, few enough that results and
 // beats do not wait behind it.
-enum { DRAIN_MAX = 64 };
+enum { DRAIN_MAX = 256 };
 // After the end was said, main has this long to come back.
 #define GRACE (3 * CLOCK_SECOND)
 enum { EXIT_HUNG = 70 };

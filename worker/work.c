@@ -11,7 +11,7 @@
 #include "worker/group.h"
 
 enum {
-    BATCH_MAX = 64, // results a report
+    BATCH_MAX = 256, // results a report
     SPIN_WHOLE = 16,
 };
 // A report waits this long for more results, but not behind a lease that takes
