@@ -13,6 +13,7 @@
 #define WORKER_HOST_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/error.h"
 
@@ -23,6 +24,7 @@ struct host_options {
     const char *state_dir;
     const char *program; // argv[0]: the coordinator lies beside it
     bool one_host;       // all ranks are here: a socket file will do
+    uint32_t n_ranks;
 };
 
 // What the ranks must know to connect; copied between them as it is.

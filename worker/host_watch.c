@@ -15,6 +15,9 @@
 #include "worker/host_state.h"
 
 #define LOOK (200 * CLOCK_MS)
+// Ranks start together; the last one is not far behind the first.
+#define JOIN_WAIT (10 * CLOCK_SECOND)
+#define JOIN_LOOK (10 * CLOCK_MS)
 
 struct watch {
     struct host *h;
@@ -166,6 +169,24 @@ static enum error run_job(struct watch *w, struct value *document)
     return e ? e : wait_for_end(w, document);
 }
 
+// A rank that came after the coordinator's end would be told nothing, and all the
+// others would wait for it inside MPI.
+static void wait_for_ranks(struct watch *w)
+{
+    int64_t until = clock_now() + JOIN_WAIT;
+    struct value reply;
+    while (w->caller && clock_now() < until && !host_is_dead(w->h)
+           && !atomic_load(&w->h->stop)) {
+        arena_reset(w->replies);
+        if (caller_call(w->caller, "ping", NULL, w->replies, &reply, &w->t))
+            return;
+        const struct value *ranks = value_find(&reply, "ranks");
+        if (ranks && value_number(ranks) >= w->h->o.n_ranks)
+            return;
+        clock_sleep(JOIN_LOOK);
+    }
+}
+
 // All ranks are told GOODBYE; when that fails, at least we end, and the launcher
 // ends the others.
 static void end_cluster(struct watch *w)
@@ -186,6 +207,8 @@ static void *watch_main(void *arg)
     if (e && e != ERR_CANCELLED)
         (void)fprintf(stderr, "shoal-worker: %s\n", w.t.text);
     h->exit_status = e ? status_of(e) : print(&document);
+    if (e != ERR_CANCELLED)
+        wait_for_ranks(&w);
     if (e != ERR_CANCELLED)
         end_cluster(&w);
     caller_close(w.caller);

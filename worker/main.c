@@ -240,7 +240,8 @@ static enum error start_early(struct rank *r, const char *program, struct errtex
     struct host_options o = {.job = r->args.host,
                              .state_dir = r->args.state,
                              .program = program,
-                             .one_host = place.n_local == place.n_ranks};
+                             .one_host = place.n_local == place.n_ranks,
+                             .n_ranks = place.n_ranks};
     return host_start(&o, &r->host, t);
 }
 
