@@ -10,6 +10,10 @@ dir=$(mktemp -d "$TMPDIR/s.XXXXXX")
 jobs=$(cd "$(dirname "$0")/../../cluster/jobs" && pwd)
 unset SHOAL_COORDINATOR SHOAL_KEYS SHOAL_STATE
 
+if [ "$(id -u)" = 0 ]; then # containers
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+fi
+
 shoal() { "$SHOAL_BIN/shoal" "$@"; }
 fail() {
     echo "$*" >&2
