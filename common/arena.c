@@ -79,6 +79,11 @@ void *arena_alloc(struct arena *a, size_t size)
     return memset(take(a, size), 0, size);
 }
 
+void *arena_room(struct arena *a, size_t size)
+{
+    return take(a, size);
+}
+
 void *arena_copy(struct arena *a, const void *p, size_t size)
 {
     void *q = take(a, size);

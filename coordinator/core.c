@@ -2,6 +2,7 @@
 #include "coordinator/core.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "common/log.h"
 #include "common/mem.h"
@@ -18,16 +19,21 @@ void effects_init(struct effects *e, struct arena *a)
     *e = (struct effects){.arena = a};
 }
 
+void effects_reserve(struct effects *e, uint32_t cap)
+{
+    if (cap <= e->cap)
+        return;
+    struct effect *list = arena_room(e->arena, cap * sizeof *list);
+    if (e->n)
+        memcpy(list, e->list, e->n * sizeof *list);
+    e->list = list;
+    e->cap = cap;
+}
+
 struct effect *effects_add(struct effects *e, enum effect_type type)
 {
-    if (e->n == e->cap) {
-        uint32_t cap = e->cap ? e->cap * 2 : 64;
-        struct effect *list = arena_alloc(e->arena, cap * sizeof *list);
-        for (uint32_t i = 0; i < e->n; i++)
-            list[i] = e->list[i];
-        e->list = list;
-        e->cap = cap;
-    }
+    if (e->n == e->cap)
+        effects_reserve(e, e->cap ? e->cap * 2 : 64);
     struct effect *x = &e->list[e->n++];
     *x = (struct effect){.type = type};
     return x;
@@ -78,7 +84,8 @@ void core_destroy(struct core *c)
     map_fini(&c->lease_by_number);
     map_fini(&c->known_pods);
     map_fini(&c->gone_pods);
-    map_fini(&c->owner_ns);
+    map_fini(&c->owner_by_hash);
+    mem_free(c->owner_ns);
     mem_free(c->jobs);
     mem_free(c->pods);
     mem_free(c);
@@ -170,6 +177,7 @@ static void on_message(struct core *c, const struct event *e, struct effects *fx
     case MSG_NEED:
         heard(c, r, 0);
         (void)map_remove(&r->jobs, m->need.job);
+        r->told = 0;
         j = job_find(c, m->need.job);
         if (j && j->state == JOB_RUNNING)
             schedule_send_job(c, r, j, fx);

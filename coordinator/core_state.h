@@ -65,6 +65,7 @@ struct job {
     struct message message; // JOB, as every rank gets it before its first lease
     enum job_state state;
     struct arena *arena;
+    uint32_t owner; // index of core->owner_ns
     int64_t submitted;
     uint64_t n_items;
     uint64_t fresh;     // first item never granted
@@ -94,6 +95,8 @@ struct rank {
     uint64_t next_seq; // of the RESULT expected
     uint64_t ack_upto; // to say
     bool ack_due;
+    uint64_t acked; // the last that was said, and when
+    int64_t acked_at;
     bool suspect;
     bool stalled; // its lease was revoked for standing still
     uint32_t beat_ms;
@@ -102,6 +105,7 @@ struct rank {
     struct gang *gang;
     bool adopted_gang; // gone into a gang of an earlier incarnation: free when it holds nothing
     struct map jobs;   // numbers of jobs it was told of
+    uint64_t told;     // one of them, the last that was looked for; 0: none
     uint64_t n_items_done;
     struct rec_lease *grant; // of this turn
     uint32_t n_grant, cap_grant;
@@ -169,7 +173,10 @@ struct core {
     struct pod *alone_pod; // kept free for a suspect shard of alone_job
     struct job *alone_job;
     int64_t next_tick;
-    struct map owner_ns; // fair share: hash of owner -> rank time served
+    // Fair share: rank time served, by owner.
+    struct map owner_by_hash; // -> index
+    uint64_t *owner_ns;
+    uint32_t n_owners, cap_owners;
 };
 
 // roster.c

@@ -2,6 +2,7 @@
 // job.c - a job's items: fresh, waiting again, out, settled.
 #include <string.h>
 
+#include "common/hash.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/version.h"
@@ -30,6 +31,21 @@ static enum error decode_message(struct job *j, struct errtext *t)
                         &j->message, t);
 }
 
+static uint32_t owner_of(struct core *c, const char *name)
+{
+    uint64_t hash = hash_bytes(name, strlen(name), 0);
+    uint64_t i;
+    if (map_find(&c->owner_by_hash, hash, &i))
+        return (uint32_t)i;
+    if (c->n_owners == c->cap_owners) {
+        c->cap_owners = c->cap_owners ? c->cap_owners * 2 : 8;
+        c->owner_ns = mem_realloc(c->owner_ns, c->cap_owners * sizeof *c->owner_ns);
+    }
+    c->owner_ns[c->n_owners] = 0;
+    map_set(&c->owner_by_hash, hash, c->n_owners);
+    return c->n_owners++;
+}
+
 enum error job_submit(struct core *c, const struct job_spec *s, struct errtext *t)
 {
     if (job_find(c, s->number))
@@ -56,6 +72,7 @@ enum error job_submit(struct core *c, const struct job_spec *s, struct errtext *
         job_destroy(j);
         return e;
     }
+    j->owner = owner_of(c, j->spec.owner);
     j->submitted = c->now;
     j->n_items = s->n_items;
     ranges_init(&j->settled);
@@ -338,6 +355,7 @@ static void tell_ranks(struct core *c, struct job *j, struct effects *fx)
             struct message *m;
             if (!r || !map_remove(&r->jobs, j->spec.number))
                 continue;
+            r->told = 0;
             (void)core_send(fx, r->peer, MSG_FORGET, &m);
             m->forget.job = j->spec.number;
         }

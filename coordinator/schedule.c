@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/hash.h"
 #include "common/mem.h"
 #include "coordinator/core_state.h"
 
@@ -13,6 +12,13 @@
 #define CREDIT_TIME (20 * INT64_C(1000000))
 // A lease may be copied when it is older than this and than its shard's usual time.
 #define COPY_AFTER (100 * INT64_C(1000000))
+
+// While a rank has work, so many RESULTs share an ACK, or it waits for so long (or
+// for the next tick).
+enum { ACK_EVERY = 32 };
+#define ACK_WAIT (10 * INT64_C(1000000))
+// A rank's credit is refilled by this part of it at least.
+enum { BURST = 4 };
 
 struct candidate {
     struct job *job;
@@ -39,9 +45,7 @@ static uint32_t candidates(struct core *c, struct arena *a, struct candidate **o
         if (!job_has_work(c, j))
             continue;
         list[n].job = j;
-        list[n].served = 0;
-        (void)map_find(&c->owner_ns, hash_bytes(j->spec.owner, strlen(j->spec.owner), 0),
-                       &list[n].served);
+        list[n].served = c->owner_ns[j->owner];
         n++;
     }
     if (n > 1)
@@ -53,6 +57,9 @@ static uint32_t candidates(struct core *c, struct arena *a, struct candidate **o
 void schedule_send_job(struct core *c, struct rank *r, struct job *j, struct effects *fx)
 {
     (void)c;
+    if (r->told == j->spec.number)
+        return;
+    r->told = j->spec.number;
     if (map_find(&r->jobs, j->spec.number, NULL))
         return;
     map_set(&r->jobs, j->spec.number, 1);
@@ -81,6 +88,12 @@ void schedule_grant(
     };
 }
 
+// Rare enough that they cost little, often enough that a rank's outbox stays small.
+static bool is_ack_wanted(const struct core *c, const struct rank *r)
+{
+    return !r->n_held || r->next_seq - r->acked > ACK_EVERY || c->now - r->acked_at > ACK_WAIT;
+}
+
 static void flush_rank(struct core *c, struct rank *r, struct effects *fx)
 {
     for (uint32_t at = 0; at < r->n_grant;) {
@@ -92,13 +105,15 @@ static void flush_rank(struct core *c, struct rank *r, struct effects *fx)
         at += n;
     }
     r->n_grant = 0;
-    if (!r->ack_due)
+    if (!r->ack_due || !is_ack_wanted(c, r))
         return;
     struct message *m;
     struct effect *e = core_send(fx, r->peer, MSG_ACK, &m);
     e->after = true;
     m->ack.upto = r->next_seq - 1;
     r->ack_due = false;
+    r->acked = m->ack.upto;
+    r->acked_at = c->now;
 }
 
 // Ranks that may take work of this job now.
@@ -165,6 +180,17 @@ static void grant_alone(struct core *c, struct job *j, const struct unit *u, str
     schedule_grant(c, r, j, l, fx);
 }
 
+// A rank that holds nearly all it may waits until a good few can go at once: each
+// burst wakes four threads.
+static uint32_t without_full(struct rank **ranks, uint32_t n, uint32_t credit)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (ranks[i]->n_held <= credit - credit / BURST)
+            ranks[kept++] = ranks[i];
+    return kept;
+}
+
 // Fill the ranks level by level, so that each has one before any has two.
 static void grant_solo(struct core *c, struct job *j, struct effects *fx)
 {
@@ -177,6 +203,7 @@ static void grant_solo(struct core *c, struct job *j, struct effects *fx)
     uint32_t level = credit;
     for (uint32_t i = 0; i < n; i++)
         level = ranks[i]->n_held < level ? ranks[i]->n_held : level;
+    n = without_full(ranks, n, credit);
     for (; level < credit; level++)
         for (uint32_t i = 0; i < n; i++) {
             struct rank *r = ranks[(i + c->cursor) % n];

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "common/hash.h"
 #include "common/log.h"
 #include "common/outcome.h"
 #include "coordinator/core_state.h"
@@ -20,10 +19,7 @@ static void charge(struct core *c, struct job *j, struct rank *r, const struct r
     double ns = (double)res->elapsed_ns / res->count;
     j->item_ns = j->item_ns <= 0 ? ns + 1 : j->item_ns + ITEM_NS_WEIGHT * (ns - j->item_ns);
     j->rank_ns += res->elapsed_ns;
-    uint64_t owner = hash_bytes(j->spec.owner, strlen(j->spec.owner), 0);
-    uint64_t served = 0;
-    (void)map_find(&c->owner_ns, owner, &served);
-    map_set(&c->owner_ns, owner, served + res->elapsed_ns);
+    c->owner_ns[j->owner] += res->elapsed_ns;
     if (r)
         r->n_items_done += res->count;
 }
@@ -170,8 +166,8 @@ static bool settle_one(struct core *c,
                        struct effects *fx,
                        bool recovering)
 {
-    struct job *j = job_find(c, res->job);
     struct lease *l = lease_find(c, res->lease);
+    struct job *j = l && l->job->spec.number == res->job ? l->job : job_find(c, res->job);
     if (!recovering)
         gang_on_result(c, res->lease, fx);
     if (!j || j->state != JOB_RUNNING)

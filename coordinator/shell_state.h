@@ -199,6 +199,7 @@ struct shell {
     struct turn *turn; // the open one
     struct turn *waiting, **waiting_end;
     struct turn *spare;
+    uint32_t n_effects; // of the turn before: the next may have as many
     uint64_t handed; // number of the last batch
     uint64_t committed;
     // jobs

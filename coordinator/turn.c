@@ -27,6 +27,7 @@ void turn_begin(struct shell *s)
     t->questions = NULL;
     t->n_questions = t->cap_questions = 0;
     effects_init(&t->fx, t->arena);
+    effects_reserve(&t->fx, s->n_effects);
     s->turn = t;
 }
 
@@ -236,11 +237,13 @@ static void release(struct shell *s, struct turn *t)
 static void tell_early(struct shell *s, uint32_t from)
 {
     struct effects *fx = shell_fx(s);
+    struct docket *r = NULL; // of the effect before
     for (uint32_t i = from; i < fx->n; i++) {
         struct effect *e = &fx->list[i];
         if (e->type != EFFECT_TELL && e->type != EFFECT_REOPENED)
             continue;
-        struct docket *r = docket_get(s, e->job);
+        if (!r || r->number != e->job)
+            r = docket_get(s, e->job);
         if (!r || !r->live || !r->live->plan->driver->knows_all_items)
             continue;
         e->after = false; // done
@@ -269,6 +272,7 @@ void turn_end(struct shell *s)
     for (uint32_t i = 0; i < t->fx.n; i++)
         if (leaves_at_once(&t->fx.list[i]))
             turn_send(s, t->fx.list[i].peer, t->fx.list[i].message);
+    s->n_effects = t->fx.n;
     s->turn = NULL;
     if (!t->number && !s->waiting) {
         release(s, t);

@@ -1,31 +1,60 @@
 // SPDX-License-Identifier: MIT
 #include "protocol/frame.h"
 
+#include <string.h>
+
 #include "common/version.h"
 
-static void put_big(uint8_t *p, uint64_t v, int n)
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are swapped to be written");
+
+static void put_16(uint8_t *p, uint16_t v)
 {
-    for (int i = n - 1; i >= 0; i--, v >>= 8)
-        p[i] = (uint8_t)v;
+    v = __builtin_bswap16(v);
+    memcpy(p, &v, sizeof v);
 }
 
-static uint64_t get_big(const uint8_t *p, int n)
+static void put_32(uint8_t *p, uint32_t v)
 {
-    uint64_t v = 0;
-    for (int i = 0; i < n; i++)
-        v = v << 8 | p[i];
-    return v;
+    v = __builtin_bswap32(v);
+    memcpy(p, &v, sizeof v);
+}
+
+static void put_64(uint8_t *p, uint64_t v)
+{
+    v = __builtin_bswap64(v);
+    memcpy(p, &v, sizeof v);
+}
+
+static uint16_t get_16(const uint8_t *p)
+{
+    uint16_t v;
+    memcpy(&v, p, sizeof v);
+    return __builtin_bswap16(v);
+}
+
+static uint32_t get_32(const uint8_t *p)
+{
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return __builtin_bswap32(v);
+}
+
+static uint64_t get_64(const uint8_t *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return __builtin_bswap64(v);
 }
 
 void frame_put_header(const struct frame_header *h, uint8_t out[FRAME_HEADER_SIZE])
 {
     out[0] = FRAME_MAGIC;
     out[1] = h->version;
-    put_big(out + 2, h->type, 2);
-    put_big(out + 4, h->flags, 2);
-    put_big(out + 6, 0, 2);
-    put_big(out + 8, h->id, 8);
-    put_big(out + 16, h->length, 4);
+    put_16(out + 2, h->type);
+    put_16(out + 4, h->flags);
+    put_16(out + 6, 0);
+    put_64(out + 8, h->id);
+    put_32(out + 16, h->length);
 }
 
 enum error
@@ -39,15 +68,15 @@ frame_get_header(const uint8_t *p, size_t n, struct frame_header *h, struct errt
                            FRAME_MAGIC);
     *h = (struct frame_header){
         .version = p[1],
-        .type = (uint16_t)get_big(p + 2, 2),
-        .flags = (uint16_t)get_big(p + 4, 2),
-        .id = get_big(p + 8, 8),
-        .length = (uint32_t)get_big(p + 16, 4),
+        .type = get_16(p + 2),
+        .flags = get_16(p + 4),
+        .id = get_64(p + 8),
+        .length = get_32(p + 16),
     };
     if (h->version != WIRE_VERSION)
         return errtext_set(t, ERR_UNSUPPORTED, "peer speaks wire version %u, this is %d",
                            h->version, WIRE_VERSION);
-    if (get_big(p + 6, 2) != 0)
+    if (get_16(p + 6) != 0)
         return errtext_set(t, ERR_PROTO, "reserved bytes of the header are not zero");
     if (h->length > FRAME_PAYLOAD_MAX)
         return errtext_set(t, ERR_LIMIT, "payload of %u bytes, at most %d", h->length,
