@@ -209,7 +209,7 @@ static int detach(struct up *u)
         return wait_for_start(u, ends[0], child);
     }
     (void)close(ends[0]);
-    enum error e = standing_detach(u->dir, &u->t);
+    enum error e = standing_detach(u->dir, ends[1], &u->t);
     if (e) {
         ssize_t wrote = write(ends[1], u->t.text, strlen(u->t.text));
         (void)wrote;

@@ -66,10 +66,13 @@ pid_t standing_holder(const char *dir)
     return held ? whole.l_pid : 0;
 }
 
-enum error standing_detach(const char *dir, struct errtext *t)
+enum error standing_detach(const char *dir, int kept, struct errtext *t)
 {
     char path[PATH_SIZE];
     (void)setsid();
+    if (kept > STDERR_FILENO + 1)
+        (void)close_range(STDERR_FILENO + 1, (unsigned)kept - 1, 0);
+    closefrom(kept > STDERR_FILENO ? kept + 1 : STDERR_FILENO + 1);
     (void)snprintf(path, sizeof path, "%s/supervisor.log", dir);
     int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);

@@ -18,8 +18,7 @@ MUST_CHECK enum error standing_make(const char *dir, struct errtext *t);
 // ERR_BUSY: a supervisor runs there.  Closing *fd gives it back.
 MUST_CHECK enum error standing_lock(const char *dir, int *fd, struct errtext *t);
 pid_t standing_holder(const char *dir); // 0: none
-// A session of our own, nothing open but `supervisor.log` and the descriptors
-// above 2 that are marked close-on-exec.
-MUST_CHECK enum error standing_detach(const char *dir, struct errtext *t);
+// A session of our own, nothing open but `supervisor.log` and the descriptor `kept`.
+MUST_CHECK enum error standing_detach(const char *dir, int kept, struct errtext *t);
 
 #endif
