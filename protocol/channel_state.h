@@ -37,8 +37,8 @@ struct channel {
     void *monitor;
     int socket_fd, monitor_fd; // libzmq's; see sleep_after_glance
     bool monitor_due;          // it has events that were not taken
-    struct zap *zap;     // on a server with tcp endpoints
-    struct peers *peers; // NULL on a client
+    struct zap *zap;           // on a server with tcp endpoints
+    struct peers *peers;       // NULL on a client
     char (*endpoints)[CHANNEL_ENDPOINT_SIZE];
     uint32_t n_endpoints;
     bool has_ipc;

@@ -44,10 +44,15 @@ static struct job_plan *plan_of(const char *text, size_t n, struct errtext *t)
     demand(!e == (p != NULL), "a plan, or an error");
     if (!e)
         return p;
-    unsigned line = 0, column = 0;
     demand(e == ERR_PARSE || e == ERR_LIMIT || e == ERR_INVALID, "what a refusal is");
-    demand(sscanf(t->text, "f:%u:%u: ", &line, &column) == 2, "a refusal names its place");
-    demand(line >= 1 && column >= 1, "lines and columns count from 1");
+    demand(strncmp(t->text, "f:", 2) == 0, "a refusal names its file");
+    const char *at = t->text + 1;
+    for (int i = 0; i < 2; i++) {
+        char *end;
+        demand(*at == ':' && strtoul(at + 1, &end, 10) >= 1, "line and column from 1");
+        at = end;
+    }
+    demand(strncmp(at, ": ", 2) == 0, "and what is wrong there");
     demand(!strpbrk(t->text, "\r\n"), "a refusal is one line");
     return NULL;
 }
