@@ -18,7 +18,7 @@
 enum { ACK_EVERY = 32 };
 #define ACK_WAIT (10 * INT64_C(1000000))
 // A rank's credit is refilled by this part of it at least.
-enum { BURST = 4 };
+enum { BURST = 2 };
 
 struct candidate {
     struct job *job;

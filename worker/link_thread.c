@@ -17,7 +17,8 @@
 
 // Messages taken per turn: enough to empty a burst, few enough that results and
 // beats do not wait behind it.
-enum { DRAIN_MAX = 256 };
+// After a turn that took a burst it sleeps at once, to be woken for a burst.
+enum { DRAIN_MAX = 256, BURST = 8 };
 // After the end was said, main has this long to come back.
 #define GRACE (3 * CLOCK_SECOND)
 enum { EXIT_HUNG = 70 };
@@ -39,6 +40,7 @@ struct link_thread {
     bool welcomed;
     bool stopping;
     uint64_t working;
+    uint32_t n_taken; // messages and results of this turn
     pthread_t thread;
 };
 
@@ -154,7 +156,7 @@ static void step(struct link_thread *l, struct link_event *e)
 
 static void drain_channel(struct link_thread *l)
 {
-    for (int i = 0; i < DRAIN_MAX; i++) {
+    for (int i = 0; i < DRAIN_MAX; i++, l->n_taken++) {
         struct channel_peer peer;
         struct message m;
         struct errtext t;
@@ -171,6 +173,7 @@ static void drain_channel(struct link_thread *l)
 
 static void take_report(struct link_thread *l, struct report *r)
 {
+    l->n_taken += r->n_results;
     for (uint32_t i = 0; i < r->n_logs; i++)
         step(l, &(struct link_event){.type = LINK_EVENT_LOG, .log = &r->logs[i]});
     for (uint32_t i = 0; i < r->n_results; i++)
@@ -239,6 +242,7 @@ static void hand_over(struct link_thread *l)
 static void turn(struct link_thread *l)
 {
     l->now = clock_now();
+    l->n_taken = 0;
     drain_channel(l);
     drain_mailbox(l);
     tell_working(l);
@@ -265,7 +269,8 @@ static void wait_for_more(struct link_thread *l)
         deadline = l->ended + GRACE;
     l->now = clock_now();
     int64_t left = deadline == INT64_MAX ? -1 : deadline > l->now ? deadline - l->now : 0;
-    uint32_t ready = channel_wait_beside(l->channel, left, l->o.spin_ns, &beside);
+    int64_t spin = l->n_taken < BURST ? l->o.spin_ns : 0;
+    uint32_t ready = channel_wait_beside(l->channel, left, spin, &beside);
     l->now = clock_now();
     if (ready & 4u)
         check_signals(l);

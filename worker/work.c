@@ -13,6 +13,7 @@
 enum {
     BATCH_MAX = 256, // results a report
     SPIN_WHOLE = 16,
+    BURST = 8, // leases run without a wait: the next ones come as a burst too
 };
 // A report waits this long for more results, but not behind a lease that takes
 // longer than SHORT.
@@ -35,6 +36,7 @@ struct work {
     int64_t last_ns;      // time it took
     int64_t now;
     uint32_t spin_share; // of SPIN_WHOLE
+    uint32_t n_run;      // leases since the last wait
     bool ended, failed;
     char *why;
 };
@@ -180,6 +182,7 @@ static void finish(struct work *w, const struct rec_lease *l, int64_t start)
 {
     w->last_job = l->job;
     w->last_ns = w->now - start;
+    w->n_run++;
     send(w, &w->live);
     w->current = 0;
     if (w->revoked.n)
@@ -272,11 +275,12 @@ static void obey(struct work *w, const struct order *x)
 // not halves it.
 static void wait_for_orders(struct work *w, int64_t timeout_ns)
 {
-    int64_t spin = w->o.spin_ns / SPIN_WHOLE * w->spin_share;
+    int64_t spin = w->n_run < BURST ? w->o.spin_ns / SPIN_WHOLE * w->spin_share : 0;
     int64_t start = clock_now();
     atomic_store_explicit(&w->o.shared->working, 0, memory_order_relaxed);
     mailbox_wait(w->o.from_link, timeout_ns, spin);
     w->now = clock_now();
+    w->n_run = 0;
     if (w->now - start > w->o.spin_ns)
         w->spin_share = w->spin_share > 1 ? w->spin_share / 2 : 1;
     else if (w->spin_share < SPIN_WHOLE)
