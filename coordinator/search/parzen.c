@@ -3,47 +3,17 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/math.h"
 #include "common/mem.h"
 
-#define SQRT_HALF 0x1.6a09e667f3bcdp-1
-
-// Beyond so many widths a kernel adds less than 1e-13 of its height, which the
-// prior's part of any mixture outweighs.
-#define REACH 8.0
-
 enum { FLAT = 25, CLIP_MAX = 100 }; // newest weights; widths are at least 1/100 of the range
 
+enum { FEW = 300 }; // up to here summing one by one costs less than filling cells
+
 #define PRIOR UINT32_MAX
-
-double parzen_normal(double z)
-{
-    return 0.5 * math_erfc(-z * SQRT_HALF);
-}
-
-// exp(-q) for q >= 0 to about 1e-10: 2^k times a polynomial.  Called some 100,000
-// times an ask, where a correctly rounded exp would double the time.
-static double exp_minus(double q)
-{
-    if (!(q < 700))
-        return 0;
-    double y = q * -0x1.71547652b82fep+0; // in units of log 2
-    double k = (y + 0x1.8p52) - 0x1.8p52;
-    double f = (y - k) * 0x1.62e42fefa39efp-1;
-    double p = 1.0 / 5040 + f * (1.0 / 40320);
-    p = 1.0 / 720 + f * p;
-    p = 1.0 / 120 + f * p;
-    p = 1.0 / 24 + f * p;
-    p = 1.0 / 6 + f * p;
-    p = 0.5 + f * p;
-    p = 1 + f * (1 + f * p);
-    uint64_t bits = (uint64_t)((int64_t)k + 1023) << 52;
-    double scale;
-    memcpy(&scale, &bits, sizeof scale);
-    return p * scale;
-}
 
 static double clip_of(uint32_t n_kernels)
 {
@@ -113,14 +83,20 @@ double parzen_sample(const struct kernel *k, uint32_t n, struct rng *r)
     return x < 0 ? 0 : x > 1 ? 1 : x;
 }
 
-double parzen_density(const struct kernel *k, uint32_t n, double x)
+void parzen_stretch(const struct kernel *k, uint32_t n, struct parzen_few *out)
 {
-    double sum = 0;
+    *out = (struct parzen_few){.n = (n + NORMALS_STEP - 1) / NORMALS_STEP * NORMALS_STEP};
     for (uint32_t i = 0; i < n; i++) {
-        double z = (x - k[i].mu) / k[i].sigma;
-        sum += k[i].weight / (k[i].sigma * (k[i].high - k[i].low)) * exp_minus(0.5 * z * z);
+        out->mu[i] = k[i].mu;
+        out->rate[i] = 1 / k[i].sigma;
+        out->height[i] = k[i].weight / (k[i].sigma * (k[i].high - k[i].low));
     }
-    return sum;
+}
+
+double parzen_density(const struct parzen_few *few, double x)
+{
+    struct normals s = {few->n, few->mu, few->rate, few->height};
+    return parzen_sum_normals(&s, x);
 }
 
 double parzen_mass(const struct kernel *k, uint32_t n, double a, double b)
@@ -142,12 +118,14 @@ struct parzen {
     double *sigma;
     double *inside;   // 1 / the part of the normal within the range
     uint32_t *record; // PRIOR for the prior
-    uint32_t *rank;   // by age among the observations
+    uint32_t *rank;   // by age among the observations; the prior's says nothing
+    uint32_t newest;  // the largest record so far
+    bool is_settled;  // else some were appended: out of order, without rank and width
     // Made by prepare
-    double clip;    // width of the narrow kernels
-    double *height; // weight times inside, for the narrow ones; 0 for the wide
-    uint32_t n_wide, cap_wide;
-    struct kernel *wide; // wider than the clip, and the prior; low = 0, high = inside
+    double *height; // weight times inside, for those as narrow as can be; else 0
+    struct cells cells;
+    uint32_t n_wide, cap_wide; // those summed one by one, the prior among them
+    double *wide_mu, *wide_rate, *wide_height;
 };
 
 static void grow(struct parzen *p)
@@ -172,11 +150,6 @@ static void set_width(struct parzen *p, uint32_t i)
 
     p->sigma[i] = sigma;
     p->inside[i] = 1 / in;
-}
-
-double parzen_exp_minus(double q)
-{
-    return exp_minus(q);
 }
 
 // Widths around place i, or all while the clip still moves with the number.
@@ -216,20 +189,76 @@ static void shift(struct parzen *p, uint32_t to, uint32_t from)
     SHIFT(p->rank, to, from, n);
 }
 
-// Equals stand by age, so that the mixture is one of its observations alone and
-// not of the order in which they came and went.
-void parzen_insert(struct parzen *p, double mu, uint32_t record)
-{
-    uint32_t rank = 0, i = place_of(p, mu);
+// --- appended ones ----------------------------------------------------------------
+struct seen {
+    double mu;
+    uint32_t record, rank;
+};
 
-    while (i < p->n && p->mu[i] == mu && p->record[i] < record)
-        i++;
-    grow(p);
+static int by_record(const void *a, const void *b)
+{
+    const struct seen *x = a, *y = b;
+    return (x->record > y->record) - (x->record < y->record);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct seen *x = a, *y = b;
+    return x->mu != y->mu ? (x->mu > y->mu) - (x->mu < y->mu) : by_record(a, b);
+}
+
+// Put in order what was appended.
+static void settle(struct parzen *p)
+{
+    if (p->is_settled)
+        return;
+    struct seen *all = mem_alloc(p->n * sizeof *all);
+    for (uint32_t i = 0; i < p->n; i++)
+        all[i] = (struct seen){p->mu[i], p->record[i], 0};
+    qsort(all, p->n, sizeof *all, by_record);
+    for (uint32_t i = 0; i < p->n; i++)
+        all[i].rank = i; // the prior is the last
+    p->newest = p->n > 1 ? all[p->n - 2].record : 0;
+    qsort(all, p->n, sizeof *all, by_place);
+    for (uint32_t i = 0; i < p->n; i++) {
+        p->mu[i] = all[i].mu;
+        p->record[i] = all[i].record;
+        p->rank[i] = all[i].rank;
+    }
+    for (uint32_t i = 0; i < p->n; i++)
+        set_width(p, i);
+    mem_free(all);
+    p->is_settled = true;
+}
+
+// Rank of a record that is about to come: how many are older.
+static uint32_t make_rank(struct parzen *p, uint32_t record)
+{
+    uint32_t rank = p->n ? p->n - 1 : 0; // nearly always the newest
+
+    if (record == PRIOR || record > p->newest) {
+        p->newest = record == PRIOR ? 0 : record;
+        return rank;
+    }
+    rank = 0;
     for (uint32_t j = 0; j < p->n; j++) {
         bool is_older = p->record[j] < record;
         rank += is_older;
         p->rank[j] += !is_older;
     }
+    return rank;
+}
+
+// Equals stand by age, so that the mixture is one of its observations alone and
+// not of the order in which they came and went.
+void parzen_insert(struct parzen *p, double mu, uint32_t record)
+{
+    settle(p);
+    uint32_t i = place_of(p, mu);
+    while (i < p->n && p->mu[i] == mu && p->record[i] < record)
+        i++;
+    grow(p);
+    uint32_t rank = make_rank(p, record);
     shift(p, i + 1, i);
     p->n++;
     p->mu[i] = mu;
@@ -238,8 +267,17 @@ void parzen_insert(struct parzen *p, double mu, uint32_t record)
     set_widths(p, i);
 }
 
+void parzen_append(struct parzen *p, double mu, uint32_t record)
+{
+    grow(p);
+    p->mu[p->n] = mu;
+    p->record[p->n++] = record;
+    p->is_settled = false;
+}
+
 void parzen_remove(struct parzen *p, double mu, uint32_t record)
 {
+    settle(p);
     uint32_t i = place_of(p, mu);
 
     while (i < p->n && p->record[i] != record)
@@ -249,13 +287,15 @@ void parzen_remove(struct parzen *p, double mu, uint32_t record)
     shift(p, i, i + 1);
     p->n--;
     for (uint32_t j = 0; j < p->n; j++)
-        p->rank[j] -= p->rank[j] > rank;
+        p->rank[j] -= p->rank[j] > rank && p->record[j] != PRIOR;
     set_widths(p, i < p->n ? i : p->n - 1);
 }
 
 struct parzen *parzen_create(void)
 {
     struct parzen *p = mem_alloc(sizeof *p);
+    p->cells.moments = mem_alloc(CELL_TERMS * CELLS_MAX * sizeof *p->cells.moments);
+    p->is_settled = true;
     parzen_insert(p, 0.5, PRIOR);
     return p;
 }
@@ -270,64 +310,79 @@ void parzen_destroy(struct parzen *p)
     mem_free(p->record);
     mem_free(p->rank);
     mem_free(p->height);
-    mem_free(p->wide);
+    mem_free(p->cells.moments);
+    mem_free(p->wide_mu);
+    mem_free(p->wide_rate);
+    mem_free(p->wide_height);
     mem_free(p);
 }
 
-static void add_wide(struct parzen *p, double mu, double sigma, double weight, double inside)
+// The height is the normal's weight over what lies within the range.
+static void add_wide(struct parzen *p, double mu, double rate, double height)
 {
     if (p->n_wide == p->cap_wide) {
-        p->cap_wide = p->cap_wide ? p->cap_wide * 2 : 64;
-        p->wide = mem_realloc(p->wide, p->cap_wide * sizeof *p->wide);
+        p->cap_wide = p->cap_wide ? p->cap_wide * 2 : 4 * NORMALS_STEP;
+        size_t size = p->cap_wide * sizeof *p->wide_mu;
+        p->wide_mu = mem_realloc(p->wide_mu, size);
+        p->wide_rate = mem_realloc(p->wide_rate, size);
+        p->wide_height = mem_realloc(p->wide_height, size);
     }
-    p->wide[p->n_wide++] = (struct kernel){mu, sigma, weight, 0, 1 / inside};
+    p->wide_mu[p->n_wide] = mu;
+    p->wide_rate[p->n_wide] = rate;
+    p->wide_height[p->n_wide++] = height * rate;
+}
+
+static void add_pending(struct parzen *p, double mu, double sigma)
+{
+    struct kernel k = {.mu = mu, .sigma = sigma};
+    set_ends(&k);
+    add_wide(p, mu, 1 / sigma, 1 / (k.high - k.low));
 }
 
 void parzen_prepare(struct parzen *p, const double *pending, uint32_t n_pending)
 {
+    settle(p);
     uint32_t n = p->n - 1 + n_pending;
-    double first = n ? 1.0 / n : 1;
+    double first = n ? 1.0 / n : 1, clip = clip_of(p->n);
     double slope = n > FLAT + 1 ? (1 - first) / (n - FLAT - 1) : 0;
     uint32_t flat = n < FLAT ? 0 : n - FLAT; // first rank of weight 1
 
-    p->clip = clip_of(p->n);
     p->n_wide = 0;
     for (uint32_t i = 0; i < p->n; i++) {
-        double weight =
-            p->rank[i] >= flat || p->record[i] == PRIOR ? 1 : first + slope * p->rank[i];
-        bool is_wide = p->sigma[i] > p->clip;
+        bool is_ramp = p->rank[i] < flat && p->record[i] != PRIOR;
+        double weight = is_ramp ? first + slope * p->rank[i] : 1;
+        bool is_wide = p->sigma[i] > clip || p->n <= FEW;
         p->height[i] = is_wide ? 0 : weight * p->inside[i];
         if (is_wide)
-            add_wide(p, p->mu[i], p->sigma[i], weight, p->inside[i]);
+            add_wide(p, p->mu[i], 1 / p->sigma[i], weight * p->inside[i]);
     }
-    for (uint32_t i = 0; i < n_pending; i++) {
-        struct kernel k = {.mu = pending[i], .sigma = p->clip};
-        set_ends(&k);
-        add_wide(p, k.mu, k.sigma, 1, 1 / (k.high - k.low));
-    }
+    for (uint32_t i = 0; i < n_pending; i++)
+        add_pending(p, pending[i], clip);
+    while (p->n_wide % NORMALS_STEP)
+        add_wide(p, 0, 0, 0);
+    p->cells.rate = 1 / clip;
+    p->cells.n = 0;
+    if (p->n <= FEW)
+        return;
+    uint32_t n_cells = (uint32_t)(p->cells.rate * CELLS_PER_WIDTH) + 2;
+    p->cells.n = (n_cells + NORMALS_STEP - 1) / NORMALS_STEP * NORMALS_STEP;
+    assert(p->cells.n <= CELLS_MAX);
+    parzen_cells_fill(&p->cells, p->mu, p->height, p->n);
 }
 
 double parzen_density_of(const struct parzen *p, double x)
 {
-    double narrow = 0, r = 1 / p->clip;
-    double sum = parzen_density(p->wide, p->n_wide, x);
-    double end = x + REACH * p->clip;
-
-    for (uint32_t i = place_of(p, x - REACH * p->clip); i < p->n && p->mu[i] < end; i++) {
-        double z = (x - p->mu[i]) * r;
-        narrow += p->height[i] * exp_minus(0.5 * z * z);
-    }
-    return sum + narrow * r;
+    struct normals wide = {p->n_wide, p->wide_mu, p->wide_rate, p->wide_height};
+    return parzen_sum_normals(&wide, x) + parzen_cells_sum(&p->cells, x) * p->cells.rate;
 }
 
 double parzen_mass_of(const struct parzen *p, double a, double b)
 {
-    double sum = parzen_mass(p->wide, p->n_wide, a, b), r = 1 / p->clip;
-    double end = b + REACH * p->clip;
-
-    for (uint32_t i = place_of(p, a - REACH * p->clip); i < p->n && p->mu[i] < end; i++)
-        if (p->height[i] > 0)
-            sum += p->height[i]
-                   * (parzen_normal((b - p->mu[i]) * r) - parzen_normal((a - p->mu[i]) * r));
-    return sum;
+    double sum = 0;
+    for (uint32_t i = 0; i < p->n_wide && p->wide_height[i] > 0; i++) {
+        double mu = p->wide_mu[i], rate = p->wide_rate[i];
+        double in = parzen_normal((b - mu) * rate) - parzen_normal((a - mu) * rate);
+        sum += p->wide_height[i] / rate * in;
+    }
+    return sum + parzen_cells_mass(&p->cells, a, b);
 }

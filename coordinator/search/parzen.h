@@ -20,9 +20,10 @@
 #include <stdint.h>
 
 #include "common/rng.h"
+#include "coordinator/search/parzen_sum.h"
 
 // The best up to 25 and the prior fit.
-enum { PARZEN_GOOD_MAX = 25, PARZEN_KERNELS = PARZEN_GOOD_MAX + 1 };
+enum { PARZEN_GOOD_MAX = 25, PARZEN_KERNELS = PARZEN_GOOD_MAX + 1, PARZEN_PADDED = 32 };
 
 struct kernel {
     double mu, sigma;
@@ -35,8 +36,16 @@ struct kernel {
 // for n + 1) and fills in the rest.  Returns n + 1.
 uint32_t parzen_build(struct kernel *k, uint32_t n);
 double parzen_sample(const struct kernel *k, uint32_t n, struct rng *r);
-double parzen_density(const struct kernel *k, uint32_t n, double x);        // times a constant
 double parzen_mass(const struct kernel *k, uint32_t n, double a, double b); // of an interval
+
+// The same laid out for summing.
+struct parzen_few {
+    uint32_t n; // padded
+    double mu[PARZEN_PADDED], rate[PARZEN_PADDED], height[PARZEN_PADDED];
+};
+
+void parzen_stretch(const struct kernel *k, uint32_t n, struct parzen_few *out);
+double parzen_density(const struct parzen_few *few, double x); // times a constant
 
 // Age weights: observation `rank` (0: oldest) of n.
 double parzen_weight(uint32_t rank, uint32_t n);
@@ -48,16 +57,13 @@ struct parzen *parzen_create(void);
 void parzen_destroy(struct parzen *p); // NULL is fine
 // Observations are told apart by their record, which also is their age.
 void parzen_insert(struct parzen *p, double mu, uint32_t record);
+// The same for many at once: put in order when next looked at.
+void parzen_append(struct parzen *p, double mu, uint32_t record);
 void parzen_remove(struct parzen *p, double mu, uint32_t record);
 // After changes, before asking for densities; `pending` observations count as
 // the newest until the next call.
 void parzen_prepare(struct parzen *p, const double *pending, uint32_t n_pending);
 double parzen_density_of(const struct parzen *p, double x);
 double parzen_mass_of(const struct parzen *p, double a, double b);
-
-// Distribution function of the standard normal.
-double parzen_normal(double z);
-// exp(-q) for q >= 0 to about 1e-10.
-double parzen_exp_minus(double q);
 
 #endif

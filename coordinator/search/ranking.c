@@ -19,6 +19,7 @@ struct list {
 struct ranking {
     const struct history *history;
     uint32_t m;        // objectives
+    uint32_t n_most;   // more of the best are never asked for
     struct list order; // one objective
     uint32_t n_fronts, cap_fronts;
     struct list *fronts; // several
@@ -35,10 +36,11 @@ static void list_insert(struct list *l, uint32_t at, uint32_t record)
     l->n++;
 }
 
-struct ranking *ranking_create(const struct history *h)
+struct ranking *ranking_create(const struct history *h, uint32_t n_most)
 {
     struct ranking *r = mem_alloc(sizeof *r);
     r->history = h;
+    r->n_most = n_most;
     r->m = h->objectives->n;
     return r;
 }
@@ -130,6 +132,7 @@ void ranking_add(struct ranking *r, uint32_t record)
             low = mid + 1;
     }
     list_insert(&r->order, low, record);
+    r->order.n -= r->order.n > r->n_most;
 }
 
 // A tenth beyond the worst in each objective.

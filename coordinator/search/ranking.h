@@ -17,7 +17,8 @@
 
 struct ranking;
 
-struct ranking *ranking_create(const struct history *h);
+// For the best `n_most` at most, which are all that is kept where that is possible.
+struct ranking *ranking_create(const struct history *h, uint32_t n_most);
 void ranking_destroy(struct ranking *r); // NULL is fine
 void ranking_add(struct ranking *r, uint32_t record);
 // The best k <= n records and their weights: 1 each for one objective, else by

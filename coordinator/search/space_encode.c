@@ -85,7 +85,7 @@ static enum error encode_number(struct encoder *c,
         return misfit(c, v, path, range);
     g.x = value_number(v) + 0.0;
     if (d->step > 0) {
-        double k = floor((g.x - d->low) / d->step + 0.5);
+        double k = round((g.x - d->low) / d->step);
         double off = fabs(d->low + k * d->step - g.x);
         if (off > 1e-9 * d->step || k >= d->n_steps) {
             (void)snprintf(range, sizeof range, "%.17g plus a multiple of the step %.17g",

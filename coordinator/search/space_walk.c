@@ -396,6 +396,6 @@ struct gene slot_gene(const struct slot *s, uint32_t index, double u)
     if (s->kind == SLOT_FLOAT)
         g.x = v + 0.0; // -0.0 would be a point of its own
     else
-        g.k = (uint64_t)floor((v - s->low) / s->step + 0.5);
+        g.k = (uint64_t)round((v - s->low) / s->step);
     return g;
 }

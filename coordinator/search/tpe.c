@@ -11,6 +11,8 @@ enum knob_index { KNOB_STARTUP, KNOB_CANDIDATES, KNOB_GAMMA, KNOB_JOINT, KNOB_LI
 
 enum { ENTITY_START = 1, ENTITY_DRAW = 2 };
 
+enum { MANY = 64 }; // told at once: sorted together instead of one by one
+
 static const struct knob knobs_table[] = {
     {"startup", KNOB_INT, 0, 100000, 10, "trials before the densities are used"},
     {"candidates", KNOB_INT, 1, TPE_CANDIDATES_MAX, 24, "draws of which the best is taken"},
@@ -32,7 +34,7 @@ static void *create(const struct history *h, const double *knobs)
         if (s->slots[i].kind == SLOT_CHOICE && s->slots[i].n > widest)
             widest = s->slots[i].n;
     t->history = h;
-    t->ranking = ranking_create(h);
+    t->ranking = ranking_create(h, PARZEN_GOOD_MAX);
     t->n_startup = (uint32_t)knobs[KNOB_STARTUP];
     t->n_candidates = (uint32_t)knobs[KNOB_CANDIDATES];
     t->gamma = knobs[KNOB_GAMMA];
@@ -128,10 +130,12 @@ static void rest_change(struct tpe *t, uint32_t record, bool inserts)
         if (!t->rest[slot])
             t->rest[slot] = parzen_create();
         double mu = slot_unit(&s->slots[slot], p->genes[i]);
-        if (inserts)
-            parzen_insert(t->rest[slot], mu, record);
-        else
+        if (!inserts)
             parzen_remove(t->rest[slot], mu, record);
+        else if (t->is_catching_up)
+            parzen_append(t->rest[slot], mu, record);
+        else
+            parzen_insert(t->rest[slot], mu, record);
     }
 }
 
@@ -151,25 +155,26 @@ static void sync(struct tpe *t)
 
     if (n == t->n_synced)
         return;
+    t->is_catching_up = n - first > MANY;
     memcpy(old, t->good, sizeof old);
     for (; t->n_synced < n; t->n_synced++)
         ranking_add(t->ranking, t->n_synced);
     double share = ceil(t->gamma * n);
     t->n_good = share < PARZEN_GOOD_MAX ? (uint32_t)share : PARZEN_GOOD_MAX;
     ranking_best(t->ranking, t->n_good, t->good, t->weights);
-    for (uint32_t i = 0; i < n_old; i++)
-        if (!is_among(t->good, t->n_good, old[i]))
-            rest_change(t, old[i], true);
     for (uint32_t i = 0; i < t->n_good; i++)
         if (t->good[i] < first && !is_among(old, n_old, t->good[i]))
             rest_change(t, t->good[i], false);
+    for (uint32_t i = 0; i < n_old; i++)
+        if (!is_among(t->good, t->n_good, old[i]))
+            rest_change(t, old[i], true);
     for (uint32_t i = first; i < n; i++)
         if (!is_among(t->good, t->n_good, i))
             rest_change(t, i, true);
 }
 
 // --- numbers ----------------------------------------------------------------------
-void tpe_cell(const struct slot *s, uint64_t k, double *a, double *b)
+static void cell_of(const struct slot *s, uint64_t k, double *a, double *b)
 {
     if (!s->is_log) {
         *a = (double)k / (double)s->n;
@@ -204,53 +209,73 @@ static uint32_t pending_places(struct tpe *t, const struct decision *d)
     return n;
 }
 
+// Cells of a grid narrower than this are as good as points, and the difference of
+// two distribution functions is no longer a number.
+#define CELL_MIN 1e-6
+
+bool tpe_is_cell(const struct slot *s, uint64_t k, double *a, double *b)
+{
+    cell_of(s, k, a, b);
+    return *b - *a >= CELL_MIN;
+}
+
+struct estimate {
+    struct kernel good[PARZEN_KERNELS];
+    struct parzen_few few; // of the good
+    uint32_t n;
+    const struct parzen *rest;
+};
+
+static void estimate_good(const struct tpe *t, const struct decision *d, struct estimate *e)
+{
+    e->n = 0;
+    for (uint32_t i = 0; i < t->n_good; i++) {
+        const struct gene *g = point_find(&t->history->records[t->good[i]].point, d->index);
+        if (g)
+            e->good[e->n++] =
+                (struct kernel){.mu = slot_unit(d->slot, *g), .weight = t->weights[i]};
+    }
+    e->n = parzen_build(e->good, e->n);
+    parzen_stretch(e->good, e->n, &e->few);
+}
+
 // How much likelier the gene is among the good.
-static double ratio(const struct kernel *good,
-                    uint32_t n,
-                    const struct parzen *rest,
-                    const struct slot *s,
-                    struct gene g)
+static double ratio(const struct estimate *e, const struct slot *s, struct gene g)
 {
     double a, b;
 
-    if (s->kind == SLOT_FLOAT) {
-        double x = slot_unit(s, g);
-        return parzen_density(good, n, x) / parzen_density_of(rest, x);
-    }
-    tpe_cell(s, g.k, &a, &b);
-    return parzen_mass(good, n, a, b) / parzen_mass_of(rest, a, b);
+    if (s->kind != SLOT_FLOAT && tpe_is_cell(s, g.k, &a, &b))
+        return parzen_mass(e->good, e->n, a, b) / parzen_mass_of(e->rest, a, b);
+    double x = slot_unit(s, g);
+    return parzen_density(&e->few, x) / parzen_density_of(e->rest, x);
 }
 
 static struct gene choose_number(struct tpe_ask *q, const struct decision *d)
 {
     struct tpe *t = q->tpe;
-    struct kernel good[PARZEN_KERNELS];
-    struct gene best = {.slot = UINT32_MAX}, tried[TPE_CANDIDATES_MAX];
-    uint32_t n = 0, n_tried = 0;
-    double most = -1;
+    struct estimate e;
+    struct gene best = {.slot = d->index}, tried[TPE_CANDIDATES_MAX];
+    uint32_t n_tried = 0;
+    double most = 0;
 
-    for (uint32_t i = 0; i < t->n_good; i++) {
-        const struct gene *g = point_find(&t->history->records[t->good[i]].point, d->index);
-        if (g)
-            good[n++] = (struct kernel){.mu = slot_unit(d->slot, *g), .weight = t->weights[i]};
-    }
-    n = parzen_build(good, n);
+    estimate_good(t, d, &e);
     if (!t->rest[d->index])
         t->rest[d->index] = parzen_create();
     parzen_prepare(t->rest[d->index], t->pending, pending_places(t, d));
+    e.rest = t->rest[d->index];
     for (uint32_t i = 0; i < q->n_candidates; i++) {
-        struct gene g = slot_gene(d->slot, d->index, parzen_sample(good, n, &q->rng));
+        struct gene g = slot_gene(d->slot, d->index, parzen_sample(e.good, e.n, &q->rng));
         bool is_known = !decision_allows(d, g);
         for (uint32_t j = 0; j < n_tried && !is_known; j++)
             is_known = tried[j].k == g.k;
         if (is_known)
             continue;
-        tried[n_tried++] = g;
-        double r = ratio(good, n, t->rest[d->index], d->slot, g);
-        if (r > most) {
+        double r = ratio(&e, d->slot, g);
+        if (n_tried == 0 || r > most) {
             most = r;
             best = g;
         }
+        tried[n_tried++] = g;
     }
     return n_tried ? best : decision_random(d, &q->rng);
 }

@@ -176,11 +176,15 @@ static void multiply(struct product *p, double factor)
     }
 }
 
+// Of a number's cell; of its place when that is all there is, times what both
+// mixtures share.
 static double mass(const struct slot *s, double x, double mu, double sigma)
 {
     double a, b;
-    tpe_cell(s, slot_gene(s, 0, x).k, &a, &b);
-    return parzen_normal((b - mu) / sigma) - parzen_normal((a - mu) / sigma);
+    if (tpe_is_cell(s, slot_gene(s, 0, x).k, &a, &b))
+        return parzen_normal((b - mu) / sigma) - parzen_normal((a - mu) / sigma);
+    double z = (x - mu) / sigma;
+    return parzen_exp_minus(0.5 * z * z) / sigma;
 }
 
 // Component i at the row x; reals without the 1 / sigma that all of them share.

@@ -43,6 +43,7 @@ struct tpe {
     bool is_joint, has_liar;
     // what the densities stand for
     uint32_t n_synced;
+    bool is_catching_up;
     uint32_t n_good;
     uint32_t good[PARZEN_GOOD_MAX];
     double weights[PARZEN_GOOD_MAX];
@@ -62,8 +63,8 @@ struct tpe_ask {
     struct rng rng;
 };
 
-// Ends of an option's cell on the slot's scale.
-void tpe_cell(const struct slot *s, uint64_t k, double *a, double *b);
+// Ends of an option's cell on the slot's scale; false: too narrow to have a mass.
+bool tpe_is_cell(const struct slot *s, uint64_t k, double *a, double *b);
 
 // tpe_joint.c
 void tpe_joint_init(struct tpe *t);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // bench_ask.c - what an ask and a tell cost, behind a history of n trials.
 //
-//   bench_ask [ALGORITHM]     one line of JSON an algorithm and n
+//   bench_ask [ALGORITHM [N]]     one line of JSON an algorithm and n
 //
 // Five floats, one objective, one trial at a time.  CPU time of the thread, so
 // that a busy machine shows little; the median of many trials and the mean,
@@ -144,11 +144,12 @@ int main(int argc, char **argv)
     struct bench b;
 
     for (int i = 0; algorithms_timed[i]; i++) {
-        if (argc > 1 && !strstr(algorithms_timed[i], argv[1]))
+        if (argc > 1 && strcmp(algorithms_timed[i], argv[1]) != 0)
             continue;
         open_bench(&b, algorithms_timed[i]);
         for (size_t j = 0; j < sizeof sizes / sizeof sizes[0]; j++)
-            run(&b, algorithms_timed[i], sizes[j]);
+            if (argc < 3 || strtoul(argv[2], NULL, 10) == sizes[j])
+                run(&b, algorithms_timed[i], sizes[j]);
         close_bench(&b);
     }
     return 0;

@@ -41,6 +41,9 @@ static const char *const spaces[] = {
     "space: {recipe: {type: sequence, length: 10, join: '', of: {type: choice, values: ['0', "
     "'1', '2', '3', '4', '5', '6']}}}",
     "space: {p: {type: permutation, values: [1, 2, 3, 4, 5, 6, 7, 8]}}",
+    // Cells so narrow that no difference of two distribution functions sees them.
+    "space: {big: {type: int, low: 0, high: 9007199254740991}, log: {type: int, low: 1, high: "
+    "9007199254740991, log: true}}",
     // Few places on each scale: most observations have equals.
     "space: {i: {type: int, low: 0, high: 4}, h: {type: float, low: 0, high: 1, step: 0.25}, "
     "j: "

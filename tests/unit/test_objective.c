@@ -435,7 +435,7 @@ START_TEST(the_best_are_those_of_the_first_fronts)
     struct point p = {.genes = &gene, .n = 1};
 
     history_init(&h, any_space(), &o, 1);
-    struct ranking *ranking = ranking_create(&h);
+    struct ranking *ranking = ranking_create(&h, _i % 2 ? UINT32_MAX : N_RANKED);
     struct rng r = rng_at(12, 0, 0, m);
     for (uint32_t i = 0; i < N_RANKED; i++) {
         gene.x = rng_f64(&r);
