@@ -19,7 +19,7 @@ static const struct knob knobs_table[] = {
     {"gamma", KNOB_FLOAT, 0.01, 0.5, 0.1, "share of the trials that count as good, at most 25"},
     {"multivariate", KNOB_BOOL, 0, 1, 0,
      "one joint density for what is always decided together, instead of one each"},
-    {"liar", KNOB_BOOL, 0, 1, 0, "count pending trials as not good, so that a window spreads"},
+    {"liar", KNOB_BOOL, 0, 1, 1, "count pending trials as not good, so that a window spreads"},
     {0},
 };
 

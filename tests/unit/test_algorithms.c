@@ -13,8 +13,8 @@ static const char *const names[] = {
     "ga",
     "tpe",
     "{name: tpe, multivariate: true}",
-    "{name: tpe, liar: true}",
-    "{name: tpe, multivariate: true, liar: true}",
+    "{name: tpe, liar: false}",
+    "{name: tpe, multivariate: true, liar: false}",
     "hillclimb",
 };
 

@@ -13,7 +13,7 @@ static const char *const jobs[] = {
     JOB("sobol", "trials: 70\nwindow: 8"),
     JOB("ga", "trials: 90\nwindow: 16"),
     JOB("tpe", "trials: 90\nwindow: 7"),
-    JOB("{name: tpe, multivariate: true, liar: true}", "trials: 90\nwindow: 16"),
+    JOB("{name: tpe, multivariate: true}", "trials: 90\nwindow: 16"),
     JOB("hillclimb", "trials: 90\nwindow: 5"),
     JOB("tpe", "trials: 60\nwindow: 1"),
     SPACE "objectives: [{metric: y}, {metric: z, goal: maximize}]\nalgorithm: ga\ntrials: 90",

@@ -361,8 +361,8 @@ START_TEST(a_context_is_the_best_of_its_joint_candidates)
     bool has_liar = _i % 2;
 
     lab_open(&l, MIXED, NULL,
-             has_liar ? "{name: tpe, multivariate: true, liar: true}"
-                      : "{name: tpe, multivariate: true}");
+             has_liar ? "{name: tpe, multivariate: true}"
+                      : "{name: tpe, multivariate: true, liar: false}");
     lab_start(&l, 29);
     fill(&l, sizes[_i]);
     split(&l.history, &s);
