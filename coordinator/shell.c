@@ -37,6 +37,7 @@ static struct shell *shell_create(const struct shell_options *o)
     s->due_end = &s->due;
     s->watch_due = INT64_MAX;
     s->trim_at = INT64_MAX;
+    s->ready = 1;
     s->now = s->opened = clock_now();
     s->from_journal = mailbox_create();
     s->from_pools = mailbox_create();
@@ -314,8 +315,8 @@ static bool one_turn(struct shell *s)
     turn_begin(s);
     bool any = s->due != NULL;
     drive_steps(s);
-    uint32_t n = drain_channel(s);
-    if (s->any_closed)
+    uint32_t n = s->ready & 1 ? drain_channel(s) : 0;
+    if (s->ready & 2)
         drain_closed(s);
     any |= drain_journal(s) + drain_pools(s) + n > 0;
     api_submit_timers(s);
@@ -355,9 +356,8 @@ static void wait_for_more(struct shell *s)
     int64_t now = clock_now();
     int64_t timeout = until == INT64_MAX ? -1 : until > now ? until - now : 0;
     int64_t spin = now < s->busy_until ? SPIN_NS : 0;
-    uint32_t ready = channel_wait_beside(s->channel, timeout, spin, &beside);
-    s->any_closed = ready & 2;
-    if (ready & 4)
+    s->ready = channel_wait_beside(s->channel, timeout, spin, &beside);
+    if (s->ready & 4)
         s->stopping = true;
 }
 

@@ -182,7 +182,7 @@ struct shell {
     bool recovering;
     bool stopping;
     bool disk_full;
-    bool any_closed; // a connection: the channel's wait said so
+    uint32_t ready; // as the channel's wait said
     int64_t now;
     int64_t opened;
     int64_t busy_until; // spin before blocking until then

@@ -119,6 +119,7 @@ enum error channel_send(struct channel *c, uint64_t peer, const struct message *
     if (!e && c->peers)
         e = send_identity(c, peer);
     const uint8_t *p = c->out.bytes;
+    c->quiet = false; // sending takes in what the I/O thread has to say
     if (!e
         && (!send_frame(c->socket, p, FRAME_HEADER_SIZE, ZMQ_SNDMORE)
             || !send_frame(c->socket, p + FRAME_HEADER_SIZE, c->out.n - FRAME_HEADER_SIZE,
@@ -211,6 +212,7 @@ static bool take_parcel(struct channel *c, struct parcel *p)
     (void)zmq_msg_init(&p->identity);
     (void)zmq_msg_init(&p->header);
     int more = receive(c->socket, c->peers ? &p->identity : &p->header);
+    c->quiet = more < 0;
     if (more < 0)
         return false;
     while (more > 0)
@@ -348,8 +350,11 @@ static uint32_t mail(const struct watch *w)
 // What costs little: no descriptors.
 static uint32_t glance(const struct watch *w)
 {
-    const struct channel *c = w->c;
-    uint32_t ready = mail(w) | has_input(c->socket);
+    struct channel *c = w->c;
+    uint32_t ready = mail(w);
+    if (!c->quiet && has_input(c->socket))
+        ready |= 1;
+    c->quiet = !(ready & 1);
     // Hints that channel_recv took from the monitor on its way.
     if (c->monitor_due || (c->peers ? peers_has_closed(c->peers) : c->closed_hint))
         ready |= 2;
@@ -361,6 +366,8 @@ static uint32_t gather(struct watch *w)
 {
     struct channel *c = w->c;
     uint32_t ready = 0;
+    if (w->fds[0].revents)
+        c->quiet = false;
     if (w->fds[1].revents && has_input(c->monitor))
         c->monitor_due = true;
     for (uint32_t i = 0; i < w->beside->n_fds; i++)
@@ -392,9 +399,10 @@ static void rouse(struct watch *w)
 }
 
 // libzmq's descriptors tell of what comes after its events were asked for in vain,
-// and of nothing before: so it is only right after a glance that they can be slept
-// on (zmq_poll does the same, with three times the system calls).
-static uint32_t sleep_after_glance(struct watch *w, int64_t until)
+// and of nothing before: so they can be slept on while the channel is quiet, as it is
+// after a glance that found nothing (zmq_poll does the same, with three times the
+// system calls).
+static uint32_t sleep_while_quiet(struct watch *w, int64_t until)
 {
     for (;;) {
         int64_t left = until == INT64_MAX ? 0 : until - clock_now();
@@ -437,11 +445,12 @@ spin_then_sleep(struct channel *c, struct watch *w, int64_t timeout_ns, int64_t 
         budget = timeout_ns;
     while (!ready && waited < budget) {
         (void)sched_yield();
+        c->quiet = false;
         ready = glance(w);
         waited = clock_now() - start;
     }
     if (!ready && (timeout_ns < 0 || timeout_ns > waited)) {
-        ready = sleep_after_glance(w, timeout_ns < 0 ? INT64_MAX : start + timeout_ns);
+        ready = sleep_while_quiet(w, timeout_ns < 0 ? INT64_MAX : start + timeout_ns);
         waited = clock_now() - start;
     }
     if (spin_ns > 0)

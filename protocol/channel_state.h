@@ -35,8 +35,9 @@ struct channel {
     void *context;
     void *socket;
     void *monitor;
-    int socket_fd, monitor_fd; // libzmq's; see sleep_after_glance
+    int socket_fd, monitor_fd; // libzmq's; see sleep_while_quiet
     bool monitor_due;          // it has events that were not taken
+    bool quiet;                // nothing was there, and the socket was not touched since
     struct zap *zap;           // on a server with tcp endpoints
     struct peers *peers;       // NULL on a client
     char (*endpoints)[CHANNEL_ENDPOINT_SIZE];

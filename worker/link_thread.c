@@ -34,6 +34,7 @@ struct link_thread {
     struct orders *free_orders; // came back
     struct report *spent;       // going back with the next orders
     int signals;
+    uint32_t ready; // as the last wait said
     int64_t now;
     int64_t ended; // when the end was said, 0: not yet
     bool farewell; // the coordinator knows
@@ -243,7 +244,8 @@ static void turn(struct link_thread *l)
 {
     l->now = clock_now();
     l->n_taken = 0;
-    drain_channel(l);
+    if (l->ready & 1)
+        drain_channel(l);
     drain_mailbox(l);
     tell_working(l);
     step(l, &(struct link_event){.type = LINK_EVENT_TURN_END});
@@ -270,11 +272,11 @@ static void wait_for_more(struct link_thread *l)
     l->now = clock_now();
     int64_t left = deadline == INT64_MAX ? -1 : deadline > l->now ? deadline - l->now : 0;
     int64_t spin = l->n_taken < BURST ? l->o.spin_ns : 0;
-    uint32_t ready = channel_wait_beside(l->channel, left, spin, &beside);
+    l->ready = channel_wait_beside(l->channel, left, spin, &beside);
     l->now = clock_now();
-    if (ready & 4u)
+    if (l->ready & 4)
         check_signals(l);
-    if (!(ready & 2u))
+    if (!(l->ready & 2))
         return;
     uint64_t peer;
     while (!channel_closed_peer(l->channel, &peer))
@@ -335,6 +337,7 @@ enum error link_thread_start(const struct link_thread_options *o,
     struct link_thread *l = mem_alloc(sizeof *l);
     l->o = *o;
     l->signals = -1;
+    l->ready = 1;
     l->arena = arena_create();
     l->fx.arena = l->arena;
     l->to_link = mailbox_create();
