@@ -31,9 +31,12 @@ static void demand(bool holds, const char *what)
 // Made once; the process ends with it.
 static const struct value *catalog(void)
 {
+    static struct arena *a;
     static struct value list;
-    if (list.type == VALUE_NULL)
-        list = catalog_value(arena_create());
+    if (!a) {
+        a = arena_create();
+        list = catalog_value(a);
+    }
     return &list;
 }
 
@@ -48,7 +51,7 @@ static struct job_plan *plan_of(const char *text, size_t n, struct errtext *t)
     demand(strncmp(t->text, "f:", 2) == 0, "a refusal names its file");
     const char *at = t->text + 1;
     for (int i = 0; i < 2; i++) {
-        char *end;
+        char *end = NULL;
         demand(*at == ':' && strtoul(at + 1, &end, 10) >= 1, "line and column from 1");
         at = end;
     }
