@@ -2,12 +2,14 @@
 // search_quality - our algorithms next to published ones, evaluation by evaluation.
 //
 //   search_quality tables|functions|recipes [--seeds N] [--trials N] [--window N]
-//                  [--only NAME] [--algorithm NAME] [--options "key: value, …"]
+//                  [--only NAME] [--algorithm NAME,…] [--options "key: value, …"]
+//                  [--raw FILE]
 //
 // Baselines are the files of the optimiser and circuit fixtures (SHOAL_FIXTURES,
 // else ../shared/fixtures): the best value after 100, 300 and 1,000 evaluations,
 // one row a seed.  p is the one-sided Mann-Whitney probability that ours would
-// be that much worse if both were alike: below 0.05 ours is worse.
+// be that much worse if both were alike: below 0.05 ours is worse.  With random
+// and tpe both run, "tpe < random" is asked of ours and of theirs alike.
 #include <unistd.h>
 
 #include "tests/bench/abc_process.h"
@@ -22,6 +24,7 @@ struct settings {
     uint32_t n_seeds, n_trials, window;
     const char *only, *algorithm, *options;
     const char *fixtures;
+    FILE *raw; // one line of JSON a seed, or NULL
 };
 
 // Ours, and what it is compared with: the first that a problem has.
@@ -31,7 +34,9 @@ struct contender {
     const char *baselines[5];
 };
 
-static const struct contender contenders[] = {
+enum { RANDOM = 0, TPE = 2, N_CONTENDERS = 7 };
+
+static const struct contender contenders[N_CONTENDERS] = {
     {"random", "name: random", {"random", NULL}},
     {"sobol", "name: sobol", {"sobol", "random", NULL}},
     {"tpe", "name: tpe", {"tpe_fixed_uv", "tpe", "optuna_tpe", NULL}},
@@ -137,10 +142,38 @@ static void print_row(const struct problem *p,
     fflush(stdout);
 }
 
-static void
-contend(const struct problem *p, const struct contender *c, const struct settings *s)
+// Among names separated by commas.
+static bool is_in_list(const char *list, const char *name)
 {
-    static double ours[BUDGETS][SEEDS_MAX];
+    size_t n = strlen(name);
+    for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+        if (strncmp(at, name, n) == 0 && (at[n] == ',' || at[n] == 0))
+            return true;
+    return false;
+}
+
+static void put_raw(const struct problem *p,
+                    const struct contender *c,
+                    uint32_t seed,
+                    double ours[BUDGETS][SEEDS_MAX],
+                    const struct settings *s)
+{
+    if (!s->raw)
+        return;
+    fprintf(s->raw, "{\"problem\": \"%s\", \"algorithm\": \"%s\", \"window\": %u, ", p->name,
+            c->label, s->window);
+    fprintf(s->raw, "\"seed\": %u, \"best\": [", seed + 1);
+    for (uint32_t b = 0; b < BUDGETS && budgets[b] <= s->n_trials; b++)
+        fprintf(s->raw, "%s%.17g", b ? ", " : "", ours[b][seed]);
+    fprintf(s->raw, "]}\n");
+    fflush(s->raw);
+}
+
+static void contend(const struct problem *p,
+                    const struct contender *c,
+                    const struct settings *s,
+                    double ours[BUDGETS][SEEDS_MAX])
+{
     double *rows = mem_alloc(LAB_TRIALS_MAX * p->lab.n_metrics * sizeof *rows);
     char job[8192];
 
@@ -151,18 +184,49 @@ contend(const struct problem *p, const struct contender *c, const struct setting
         uint32_t n = lab_run(&p->lab, job, seed + 1, rows);
         for (uint32_t b = 0; b < BUDGETS; b++)
             ours[b][seed] = lab_best(rows, p->lab.n_metrics, budgets[b] < n ? budgets[b] : n);
+        put_raw(p, c, seed, ours, s);
     }
     print_row(p, c, ours, s);
     mem_free(rows);
 }
 
+// Where the baseline's tpe beats its random search, so must ours.
+static void compare_with_chance(const struct problem *p,
+                                const struct settings *s,
+                                double ours[N_CONTENDERS][BUDGETS][SEEDS_MAX])
+{
+    const char *name;
+    const struct value *tpe = baseline_of(p, &contenders[TPE], &name);
+    const struct value *chance = baseline_of(p, &contenders[RANDOM], &name);
+
+    for (uint32_t b = 0; b < BUDGETS && budgets[b] <= s->n_trials; b++) {
+        double x[SEEDS_MAX], y[SEEDS_MAX];
+        uint32_t n = column(tpe, b, x), m = column(chance, b, y);
+        double own = lab_larger_p(ours[RANDOM][b], s->n_seeds, ours[TPE][b], s->n_seeds);
+        printf("%-20s tpe < random %3u  ours p=%.3g", p->name, budgets[b], own);
+        if (n && m) {
+            double theirs = lab_larger_p(y, m, x, n);
+            printf("  theirs p=%.3g%s", theirs, theirs < 0.05 && own >= 0.05 ? " MISSED" : "");
+        }
+        printf("\n");
+    }
+    fflush(stdout);
+}
+
 static void contend_all(const struct problem *p, const struct settings *s)
 {
+    static double ours[N_CONTENDERS][BUDGETS][SEEDS_MAX];
+    bool has_run[N_CONTENDERS] = {false};
+
     if (s->only && !strstr(p->name, s->only))
         return;
-    for (size_t i = 0; i < sizeof contenders / sizeof contenders[0]; i++)
-        if (!s->algorithm || strcmp(s->algorithm, contenders[i].label) == 0)
-            contend(p, &contenders[i], s);
+    for (size_t i = 0; i < N_CONTENDERS; i++) {
+        has_run[i] = !s->algorithm || is_in_list(s->algorithm, contenders[i].label);
+        if (has_run[i])
+            contend(p, &contenders[i], s, ours[i]);
+    }
+    if (has_run[RANDOM] && has_run[TPE])
+        compare_with_chance(p, s, ours);
 }
 
 // --- complete tables of recipes of length 5 --------------------------------------------
@@ -427,6 +491,8 @@ int main(int argc, char **argv)
             s.algorithm = value;
         else if (strcmp(argv[i], "--options") == 0)
             s.options = value;
+        else if (strcmp(argv[i], "--raw") == 0)
+            s.raw = fopen(value, "a");
         else
             lab_die("unknown option", argv[i]);
     }
