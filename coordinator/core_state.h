@@ -81,8 +81,9 @@ struct job {
     uint64_t waits_for;
     bool is_waiting;
     bool changed;
-    bool may_overlap; // a lease was adopted: others may hold the same items
-    bool finishing;   // its driver said so, the record is on its way
+    // A lease was adopted: other leases, or units that wait, may hold the same items.
+    bool may_overlap;
+    bool finishing; // its driver said so, the record is on its way
 };
 
 struct rank {

@@ -80,7 +80,7 @@ void lease_end(struct core *c, struct lease *l)
     unlink_lists(l);
     if (l->unit.alone)
         l->rank->pod->alone = false;
-    if (!l->job->leases)
+    if (!l->job->leases && !l->job->n_units)
         l->job->may_overlap = false;
     l->job_next = c->free_leases;
     c->free_leases = l;
