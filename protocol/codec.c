@@ -31,16 +31,51 @@ enum message_index {
 
 enum presence { OPTIONAL, REQUIRED };
 
+// A map's fields at most (they are counted in the bits of a number), and the bytes of
+// a key with the number or the head behind it; the map's own head fits too.
+enum { FIELDS_MAX = 32, FIELD_BYTES = 2 * EMIT_MAX };
+
+// What tells that an optional field is there: so many bytes of it, at this place in it.
+enum {
+    BYTES_u32 = 4,
+    BYTES_u64 = 8,
+    BYTES_i64 = 8,
+    BYTES_f64 = 8,
+    BYTES_boolean = 1,
+    BYTES_str = 4,
+    BYTES_bin = 4,
+    BYTES_value = 4,
+    PLACE_u32 = 0,
+    PLACE_u64 = 0,
+    PLACE_i64 = 0,
+    PLACE_f64 = 0,
+    PLACE_boolean = 0,
+    PLACE_str = offsetof(struct str, n),
+    PLACE_bin = offsetof(struct bin, n),
+    PLACE_value = offsetof(struct bin, n),
+};
+
 // NOLINTBEGIN(bugprone-macro-parentheses): names of members
 #define RECORD(name, doc)              static const struct codec_field fields_##name[] = {
 #define MESSAGE(NAME, name, type, doc) RECORD(name, doc)
 #define FIELD(owner, key, kind, name, presence, doc)                                           \
-    {#name, key, KIND_##kind, presence, offsetof(union owners, owner.name), 0, 0, doc},
+    {#name,                                                                                    \
+     key,                                                                                      \
+     KIND_##kind,                                                                              \
+     presence,                                                                                 \
+     BYTES_##kind,                                                                             \
+     offsetof(union owners, owner.name) + PLACE_##kind,                                        \
+     offsetof(union owners, owner.name),                                                       \
+     0,                                                                                        \
+     0,                                                                                        \
+     doc},
 #define LIST(owner, key, record, name, doc)                                                    \
     {#name,                                                                                    \
      key,                                                                                      \
      KIND_list,                                                                                \
      OPTIONAL,                                                                                 \
+     sizeof(uint32_t),                                                                         \
+     offsetof(union owners, owner.n_##name),                                                   \
      offsetof(union owners, owner.name),                                                       \
      offsetof(union owners, owner.n_##name),                                                   \
      RECORD_##record,                                                                          \
@@ -51,10 +86,18 @@ enum presence { OPTIONAL, REQUIRED };
 #include "protocol/schema.def"
 // NOLINTEND(bugprone-macro-parentheses)
 
-// How many of an owner's fields are required.
+// Bit i: an owner's field i is required.
+#define RECORD(name, doc)                            enum { first_of_##name = 0,
+#define MESSAGE(NAME, name, type, doc)               RECORD(name, doc)
+#define FIELD(owner, key, kind, name, presence, doc) at_##owner##_##name,
+#define LIST(owner, key, record, name, doc)          at_##owner##_##name,
+#define END(name)                                                                              \
+    }                                                                                          \
+    ;
+#include "protocol/schema.def"
 #define RECORD(name, doc)                            enum { required_##name = 0
 #define MESSAGE(NAME, name, type, doc)               RECORD(name, doc)
-#define FIELD(owner, key, kind, name, presence, doc) +presence
+#define FIELD(owner, key, kind, name, presence, doc) | (presence) << (at_##owner##_##name - 1)
 #define END(name)                                                                              \
     }                                                                                          \
     ;
@@ -94,131 +137,144 @@ enum { BODY = offsetof(struct message, hello) };
 
 // ---- encoding ---------------------------------------------------------------
 
-static bool is_absent(const struct codec_field *f, const char *body)
+// The field, or for what has a length its length, is not zero.
+static inline bool is_there(const struct codec_field *f, const char *body)
 {
-    const char *at = body + f->offset;
-    if (f->required)
-        return false;
-    switch (f->kind) {
-    case KIND_u32:
-        return *(const uint32_t *)at == 0;
-    case KIND_u64:
-    case KIND_i64:
-        return *(const uint64_t *)at == 0;
-    case KIND_f64:
-        return *(const double *)at == 0;
-    case KIND_boolean:
-        return !*(const bool *)at;
-    case KIND_str:
-        return ((const struct str *)at)->n == 0;
-    case KIND_bin:
-    case KIND_value:
-        return ((const struct bin *)at)->n == 0;
-    case KIND_list:
-        return *(const uint32_t *)(body + f->count_offset) == 0;
+    const char *at = body + f->presence_offset;
+    switch (f->presence_bytes) {
+    case 1:
+        return *(const uint8_t *)at != 0;
+    case 4:
+        return *(const uint32_t *)at != 0;
+    default:
+        return *(const uint64_t *)at != 0;
     }
-    return true;
 }
 
-// For a key and a number, or for the heads of a map or of a list.
-static void make_room(struct emit *e, struct buf *out)
+// Where heads and numbers go: into the buffer itself, or near its limit beside it.
+struct pen {
+    struct buf *out;
+    uint8_t *start, *p;
+    uint8_t beside[FIELDS_MAX * FIELD_BYTES];
+};
+
+static inline void pen_down(struct pen *pen)
 {
-    if (e->n > EMIT_SMALL_MAX - 14)
-        emit_flush(e, out);
+    struct buf *b = pen->out;
+    size_t room = sizeof pen->beside;
+    if (!b->full && b->limit - b->n > room) {
+        if (b->cap - b->n <= room && buf_reserve(b, room))
+            b->n -= room;
+        pen->start = pen->p = b->bytes + b->n;
+    } else {
+        pen->start = pen->p = pen->beside;
+    }
 }
 
-static void put_bytes(struct emit *e, const void *p, uint32_t n, struct buf *out)
+static inline void pen_up(struct pen *pen)
 {
-    emit_flush(e, out);
+    struct buf *b = pen->out;
+    size_t n = (size_t)(pen->p - pen->start);
+    if (pen->start == pen->beside) {
+        buf_put(b, pen->beside, n);
+    } else {
+        b->n += n;
+        b->bytes[b->n] = 0;
+    }
+}
+
+static void put_bytes(struct pen *pen, const void *p, uint32_t n)
+{
+    pen_up(pen);
     if (n)
-        buf_put(out, p, n);
+        buf_put(pen->out, p, n);
+    pen_down(pen);
 }
 
-static void
-put_fields(struct emit *e, const struct codec_table *table, const char *body, struct buf *out);
+static void put_fields(struct buf *out, const struct codec_table *table, const char *body);
 
-static void
-put_list(struct emit *e, const struct codec_field *f, const char *body, struct buf *out)
+static void put_list(struct pen *pen, const struct codec_field *f, const char *body)
 {
     const struct codec_table *record = &codec_records[f->record];
     const char *items = *(const char *const *)(body + f->offset);
     uint32_t n = *(const uint32_t *)(body + f->count_offset);
 
     assert(n <= LIST_MAX);
-    emit_list(e, n);
+    pen->p = emit_list(pen->p, n);
+    pen_up(pen);
     for (uint32_t i = 0; i < n; i++)
-        put_fields(e, record, items + (size_t)i * record->size, out);
+        put_fields(pen->out, record, items + (size_t)i * record->size);
+    pen_down(pen);
 }
 
-static void
-put_field(struct emit *e, const struct codec_field *f, const char *body, struct buf *out)
+static void put_field(struct pen *pen, const struct codec_field *f, const char *body)
 {
     const char *at = body + f->offset;
     const struct bin *b = (const struct bin *)at;
     switch (f->kind) {
     case KIND_u32:
-        emit_uint(e, *(const uint32_t *)at);
+        pen->p = emit_uint(pen->p, *(const uint32_t *)at);
         break;
     case KIND_u64:
-        emit_uint(e, *(const uint64_t *)at);
+        pen->p = emit_uint(pen->p, *(const uint64_t *)at);
         break;
     case KIND_i64:
-        emit_int(e, *(const int64_t *)at);
+        pen->p = emit_int(pen->p, *(const int64_t *)at);
         break;
     case KIND_f64:
-        emit_float(e, *(const double *)at);
+        pen->p = emit_float(pen->p, *(const double *)at);
         break;
     case KIND_boolean:
-        emit_bool(e, *(const bool *)at);
+        pen->p = emit_bool(pen->p, *(const bool *)at);
         break;
     case KIND_str:
-        emit_str(e, ((const struct str *)at)->n);
-        put_bytes(e, ((const struct str *)at)->p, ((const struct str *)at)->n, out);
+        pen->p = emit_str(pen->p, ((const struct str *)at)->n);
+        put_bytes(pen, ((const struct str *)at)->p, ((const struct str *)at)->n);
         break;
     case KIND_bin:
-        emit_bin(e, b->n);
-        put_bytes(e, b->p, b->n, out);
+        pen->p = emit_bin(pen->p, b->n);
+        put_bytes(pen, b->p, b->n);
         break;
     case KIND_value: // packed already
         assert(b->n > 0);
-        put_bytes(e, b->p, b->n, out);
+        put_bytes(pen, b->p, b->n);
         break;
     case KIND_list:
-        put_list(e, f, body, out);
+        put_list(pen, f, body);
         break;
     }
 }
 
-// What was gathered in `e` may not have gone out when it returns.
-static void
-put_fields(struct emit *e, const struct codec_table *table, const char *body, struct buf *out)
+static uint32_t bits_below(uint32_t n)
 {
-    uint32_t present = 0; // bit i: field i
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < table->n_fields; i++) {
-        uint32_t is_there = !is_absent(&table->fields[i], body);
-        present |= is_there << i;
-        n += is_there;
+    return (uint32_t)((UINT64_C(1) << n) - 1);
+}
+
+static void put_fields(struct buf *out, const struct codec_table *table, const char *body)
+{
+    struct pen pen;
+    uint32_t present = table->required; // bit i: field i
+
+    for (uint32_t left = bits_below(table->n_fields) & ~present; left; left &= left - 1) {
+        uint32_t i = (uint32_t)__builtin_ctz(left);
+        present |= (uint32_t)is_there(&table->fields[i], body) << i;
     }
-    make_room(e, out);
-    emit_map(e, n);
+    pen.out = out;
+    pen_down(&pen);
+    pen.p = emit_map(pen.p, (uint32_t)__builtin_popcount(present));
     for (; present; present &= present - 1) {
         const struct codec_field *f = &table->fields[__builtin_ctz(present)];
-        make_room(e, out);
-        emit_uint(e, f->key);
-        put_field(e, f, body, out);
+        pen.p = emit_uint(pen.p, f->key);
+        put_field(&pen, f, body);
     }
+    pen_up(&pen);
 }
 
 void codec_encode(const struct message *m, struct buf *out)
 {
     const struct codec_table *table = table_of(m->type);
-    struct emit e;
-
     assert(table);
-    e.n = 0;
-    put_fields(&e, table, (const char *)m + BODY, out);
-    emit_flush(&e, out);
+    put_fields(out, table, (const char *)m + BODY);
 }
 
 // ---- decoding ---------------------------------------------------------------
@@ -256,15 +312,21 @@ static const struct codec_field *find_field(const struct codec_table *table, uin
 // The bytes of the shortest such record: what a list's count is held against.
 static size_t least_size(const struct codec_table *table)
 {
-    return 1 + (size_t)2 * table->n_required;
+    return 1 + (size_t)2 * (uint32_t)__builtin_popcount(table->required);
 }
 
-// A whole number that fits goes straight to its field; false: what stands there
-// needs a closer look.
-static inline bool store_number(struct guard_cursor *c, enum codec_kind kind, void *at)
+// A whole number that fits, or a short binary, goes straight to its field; false:
+// what stands there needs a closer look.
+static inline bool store_common(struct guard_cursor *c, enum codec_kind kind, void *at)
 {
     struct guard_cursor ahead = *c;
     uint64_t u;
+    if (kind == KIND_bin && c->end - c->p > 1 && c->p[0] == 0xc4
+        && c->p[1] <= c->end - c->p - 2) {
+        *(struct bin *)at = (struct bin){c->p + 2, c->p[1]};
+        c->p += 2 + c->p[1];
+        return true;
+    }
     if (kind > KIND_i64 || !guard_uint(&ahead, &u))
         return false;
     if (kind == KIND_u32 ? u > UINT32_MAX : kind == KIND_i64 && u > INT64_MAX)
@@ -364,8 +426,6 @@ static enum error read_field(struct decoder *d,
                              char *body,
                              uint32_t depth)
 {
-    if (store_number(&d->c, f->kind, body + f->offset))
-        return OK;
     if (f->kind == KIND_list)
         return read_list(d, table, f, body, depth + 1);
     if (f->kind == KIND_value) {
@@ -385,10 +445,23 @@ static enum error read_field(struct decoder *d,
 static enum error
 check_required(const struct decoder *d, const struct codec_table *table, uint32_t seen)
 {
-    for (uint32_t i = 0; i < table->n_fields; i++)
-        if (table->fields[i].required && !(seen & 1u << i))
-            return refuse(d, table, table->fields[i].name, "missing");
-    return OK;
+    uint32_t missing = table->required & ~seen;
+    if (!missing)
+        return OK;
+    return refuse(d, table, table->fields[__builtin_ctz(missing)].name, "missing");
+}
+
+// The value of `f`, or of a key that is unknown (NULL).
+static enum error read_value(struct decoder *d,
+                             const struct codec_table *table,
+                             const struct codec_field *f,
+                             char *body,
+                             uint32_t depth)
+{
+    if (f)
+        return read_field(d, table, f, body, depth);
+    return guard_skip_inside(&d->c, depth) ? refuse(d, table, "unknown key", "malformed value")
+                                           : OK;
 }
 
 // One map into a zeroed struct.  `depth`: lists and maps open around it.
@@ -397,31 +470,29 @@ read_fields(struct decoder *d, const struct codec_table *table, char *body, uint
 {
     struct guard_token head;
     uint64_t key;
-    uint32_t n_required = 0;
     uint32_t seen = 0; // bit i: field i
 
     if (guard_next(&d->c, &head) || head.type != GUARD_MAP)
         return refuse(d, table, "map", "missing");
+    struct guard_cursor c = d->c; // ours alone: what is stored in between cannot change it
     for (uint32_t i = 0; i < head.n; i++) {
-        if (!guard_uint(&d->c, &key))
+        if (!guard_uint(&c, &key))
             return refuse(d, table, "key", "not a small integer");
         const struct codec_field *f = find_field(table, key);
-        enum error e = OK;
-        if (!f) {
-            if (guard_skip_inside(&d->c, depth + 1))
-                return refuse(d, table, "unknown key", "malformed value");
-            continue;
-        }
-        uint32_t bit = 1u << (f - table->fields);
+        uint32_t bit = f ? 1u << (f - table->fields) : 0;
         if (seen & bit)
             return refuse(d, table, f->name, "comes twice");
         seen |= bit;
-        n_required += f->required;
-        e = read_field(d, table, f, body, depth + 1);
+        if (f && store_common(&c, f->kind, body + f->offset))
+            continue;
+        d->c = c;
+        enum error e = read_value(d, table, f, body, depth + 1);
         if (e)
             return e;
+        c = d->c;
     }
-    return n_required == table->n_required ? OK : check_required(d, table, seen);
+    d->c = c;
+    return check_required(d, table, seen);
 }
 
 enum error codec_decode(struct bin header,

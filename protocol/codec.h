@@ -52,9 +52,11 @@ struct codec_field {
     uint32_t key;
     enum codec_kind kind;
     bool required;
-    uint32_t offset;       // in the struct
-    uint32_t count_offset; // of n_NAME, lists only
-    uint32_t record;       // index of the record's table, lists only
+    uint8_t presence_bytes;   // one, four or eight, zero when it is absent
+    uint32_t presence_offset; // where they are
+    uint32_t offset;          // in the struct
+    uint32_t count_offset;    // of n_NAME, lists only
+    uint32_t record;          // index of the record's table, lists only
     const char *doc;
 };
 struct codec_table {
@@ -63,7 +65,7 @@ struct codec_table {
     uint32_t size;    // of the struct
     const struct codec_field *fields;
     uint32_t n_fields;
-    uint32_t n_required; // of them
+    uint32_t required; // bit i: field i is
     const char *doc;
 };
 extern const struct codec_table codec_messages[];

@@ -80,7 +80,13 @@ static inline bool guard_uint(struct guard_cursor *c, uint64_t *out)
         c->p += 1 + size;
         return true;
     }
-    return guard_uint_slow(c, out);
+    // Copies, so that the caller's may stay in registers.
+    struct guard_cursor slow = *c;
+    uint64_t v = 0;
+    bool ok = guard_uint_slow(&slow, &v);
+    *c = slow;
+    *out = v;
+    return ok;
 }
 MUST_CHECK enum error guard_skip(struct guard_cursor *c); // one whole value
 // The same inside `depth` lists and maps that the caller has opened.
