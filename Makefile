@@ -78,8 +78,9 @@ BENCH  := $(call bin,$(BENCH_SRC))
 
 all: $(PROGRAMS) ## build the three programs (default)
 tests: all $(UNIT) $(SIM) $(MPITEST) $(REPLAY) ## build every test program
-.PHONY: all tests demo test bench bench-dispatch benches lint tidy format asan ubsan tsan fuzz \
-        fuzzers sim cover chaos compose-up compose-down compose-test install uninstall clean help current
+.PHONY: all tests demo test bench bench-dispatch bench-recipes benches lint tidy format asan \
+        ubsan tsan fuzz fuzzers sim cover chaos compose-up compose-down compose-test install \
+        uninstall clean help current
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -160,6 +161,8 @@ chaos: all ## the same bits through kills, ranks, pods and SIMD widths: the whol
 benches: all $(BENCH)
 bench: benches ## all benchmarks of tests/bench
 	@tests/bench/bench-all $(B)/bin
+bench-recipes: benches ## the recipe job next to bare processes and GNU parallel, alternating
+	@tests/bench/bench-recipes $(B)/bin
 bench-dispatch: benches ## dispatch next to raw programs and peers, alternating
 	@tests/bench/bench-dispatch $(B)/bin
 

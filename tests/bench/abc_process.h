@@ -43,7 +43,13 @@ struct abc {
     struct map next;   // abc_key of a graph and a pass -> graph
     struct map value;  // graph -> bits of the product
     uint64_t n_passes; // run by the process, not remembered
+    // of the recipes since abc_begin
+    double best;
+    char winner[ABC_RECIPE_MAX];
 };
+
+static const char *const abc_passes[] = {"refactor", "refactor -z", "rewrite", "rewrite -z",
+                                         "resub",    "resub -z",    "balance"};
 
 static inline uint64_t abc_key(uint64_t graph, int pass)
 {
@@ -176,8 +182,6 @@ static inline void abc_step_name(const struct abc *a, uint32_t i, char out[400])
 static inline void
 abc_command(struct abc *a, const struct value *recipe, uint32_t done, uint64_t graph)
 {
-    static const char *const passes[] = {"refactor", "refactor -z", "rewrite", "rewrite -z",
-                                         "resub",    "resub -z",    "balance"};
     char name[400];
 
     if (graph == a->root)
@@ -186,7 +190,7 @@ abc_command(struct abc *a, const struct value *recipe, uint32_t done, uint64_t g
         fprintf(a->in, "read_aiger %s/%016" PRIx64 ".aig; strash\n", a->folder, graph);
     for (uint32_t i = done; i < recipe->n; i++) {
         abc_step_name(a, i, name);
-        fprintf(a->in, "%s; strash; write_aiger %s\n", passes[recipe->s[i] - '0'], name);
+        fprintf(a->in, "%s; strash; write_aiger %s\n", abc_passes[recipe->s[i] - '0'], name);
         a->n_passes++;
     }
     fprintf(a->in, "map; print_stats\n");
@@ -212,10 +216,8 @@ abc_learn(struct abc *a, const struct value *recipe, uint32_t done, uint64_t gra
     return graph;
 }
 
-static inline bool abc_evaluate(void *ctx, const struct value *params, double *y)
+static inline bool abc_measure(struct abc *a, const struct value *recipe, double *y)
 {
-    struct abc *a = ctx;
-    const struct value *recipe = value_find(params, "recipe");
     uint64_t graph = a->root, bits;
     uint32_t done = 0;
     char line[4096];
@@ -239,6 +241,53 @@ static inline bool abc_evaluate(void *ctx, const struct value *params, double *y
         fprintf(a->known, "value %016" PRIx64 " %.17g %.17g\n", graph, x, z);
         fflush(a->known);
         return true;
+    }
+    lab_die("berkeley-abc", "ended");
+    return false;
+}
+
+static inline void abc_begin(struct abc *a)
+{
+    a->best = INFINITY;
+    a->winner[0] = 0;
+}
+
+static inline bool abc_evaluate(void *ctx, const struct value *params, double *y)
+{
+    struct abc *a = ctx;
+    const struct value *recipe = value_find(params, "recipe");
+
+    if (recipe->n >= ABC_RECIPE_MAX || !abc_measure(a, recipe, y))
+        return false;
+    if (*y < a->best) {
+        a->best = *y;
+        memcpy(a->winner, recipe->s, recipe->n);
+        a->winner[recipe->n] = 0;
+    }
+    return true;
+}
+
+// Runs the recipe anew, nothing remembered, and maps it: whether the netlist has
+// the product that was measured and the circuit's function.
+static inline bool abc_proves(struct abc *a, const char *recipe, double measured)
+{
+    double y = NAN;
+    char line[4096];
+
+    fprintf(a->in, "read_aiger %s; strash\n", a->circuit);
+    for (const char *at = recipe; *at; at++)
+        fprintf(a->in, "%s; strash\n", abc_passes[*at - '0']);
+    fprintf(a->in, "map; print_stats; cec %s\n", a->circuit);
+    fflush(a->in);
+    while (fgets(line, sizeof line, a->out)) {
+        const char *area = strstr(line, "area ="), *delay = strstr(line, "delay =");
+        if (area && delay)
+            y = strtod(area + 6, NULL) * strtod(delay + 7, NULL);
+        if (strstr(line, "Networks are equivalent"))
+            return y == measured;
+        if (strstr(line, "NOT EQUIVALENT") || strstr(line, "UNDECIDED")
+            || strstr(line, "failed"))
+            return false;
     }
     lab_die("berkeley-abc", "ended");
     return false;

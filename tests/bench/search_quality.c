@@ -51,6 +51,8 @@ struct problem {
     const char *body; // of the job: space and objectives
     struct lab lab;
     const struct value *runs; // baseline name -> list of [after 100, after 300, after 1000]
+    struct abc *abc;          // of recipes, else NULL
+    double resyn2;            // what its recipe reaches
 };
 
 static const char *fixture(const struct settings *s, const char *name, struct arena *a)
@@ -165,8 +167,24 @@ static void put_raw(const struct problem *p,
     fprintf(s->raw, "\"seed\": %u, \"best\": [", seed + 1);
     for (uint32_t b = 0; b < BUDGETS && budgets[b] <= s->n_trials; b++)
         fprintf(s->raw, "%s%.17g", b ? ", " : "", ours[b][seed]);
-    fprintf(s->raw, "]}\n");
+    fprintf(s->raw, "]");
+    if (p->abc)
+        fprintf(s->raw, ", \"winner\": \"%s\"", p->abc->winner);
+    fprintf(s->raw, "}\n");
     fflush(s->raw);
+}
+
+// Of recipes: what the winners save, and whether each is still the same circuit.
+static void
+print_gain(const struct problem *p, const struct contender *c, const double *best, uint32_t n)
+{
+    double low = lab_quantile(best, n, 0), median = lab_quantile(best, n, 0.5);
+    double high = lab_quantile(best, n, 1);
+
+    printf("%-20s %-10s gain over resyn2 (%.5g): median %.1f %%, least %.1f %%, most %.1f %%\n",
+           p->name, c->label, p->resyn2, 100 * (1 - median / p->resyn2),
+           100 * (1 - high / p->resyn2), 100 * (1 - low / p->resyn2));
+    printf("%-20s %-10s all %u winners proved equivalent by cec\n", p->name, c->label, n);
 }
 
 static void contend(const struct problem *p,
@@ -175,18 +193,26 @@ static void contend(const struct problem *p,
                     double ours[BUDGETS][SEEDS_MAX])
 {
     double *rows = mem_alloc(LAB_TRIALS_MAX * p->lab.n_metrics * sizeof *rows);
+    double winners[SEEDS_MAX];
     char job[8192];
 
     for (uint32_t seed = 0; seed < s->n_seeds; seed++) {
         (void)snprintf(job, sizeof job, "%s\nalgorithm: {%s%s%s}\ntrials: %u\nwindow: %u\n",
                        p->body, c->algorithm, *s->options ? ", " : "", s->options, s->n_trials,
                        s->window);
+        if (p->abc)
+            abc_begin(p->abc);
         uint32_t n = lab_run(&p->lab, job, seed + 1, rows);
+        winners[seed] = lab_best(rows, p->lab.n_metrics, n);
+        if (p->abc && !abc_proves(p->abc, p->abc->winner, winners[seed]))
+            lab_die(p->abc->winner, "is another circuit");
         for (uint32_t b = 0; b < BUDGETS; b++)
             ours[b][seed] = lab_best(rows, p->lab.n_metrics, budgets[b] < n ? budgets[b] : n);
         put_raw(p, c, seed, ours, s);
     }
     print_row(p, c, ours, s);
+    if (p->abc)
+        print_gain(p, c, winners, s->n_seeds);
     mem_free(rows);
 }
 
@@ -459,7 +485,9 @@ static void run_recipes(const struct settings *s, struct arena *a)
         struct problem p = {.name = circuits[i],
                             .body = RECIPES("10"),
                             .lab = {adp_metrics, 1, abc_evaluate, abc},
-                            .runs = &runs};
+                            .runs = &runs,
+                            .abc = abc,
+                            .resyn2 = value_number(get(get(circuit, "resyn2"), "adp"))};
         contend_all(&p, s);
         abc_stop(abc);
     }
