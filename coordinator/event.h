@@ -142,7 +142,7 @@ struct effects {
 };
 
 void effects_init(struct effects *e, struct arena *a);
-void effects_reserve(struct effects *e, uint32_t cap); // room for so many in all
+void effects_reserve(struct effects *e, uint32_t cap);                // room for so many in all
 struct effect *effects_add(struct effects *e, enum effect_type type); // zeroed but for type
 
 #endif
