@@ -77,7 +77,7 @@ FUZZER := $(patsubst tests/fuzz/%.c,$(B)/bin/%,$(FUZZ_SRC))
 BENCH  := $(call bin,$(BENCH_SRC))
 
 all: $(PROGRAMS) ## build the three programs (default)
-tests: all $(UNIT) $(SIM) $(MPITEST) $(REPLAY) ## build every test program
+tests: all $(UNIT) $(SIM) $(MPITEST) $(REPLAY) $(addprefix $(B)/bin/,shoal-bench raw_zmq) ## build every test program
 .PHONY: all tests demo test bench bench-dispatch bench-recipes benches lint tidy format asan \
         ubsan tsan fuzz fuzzers sim cover chaos compose-up compose-down compose-test install \
         uninstall clean help current
