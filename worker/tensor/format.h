@@ -56,7 +56,7 @@ struct format {
     uint32_t bytes; // bytes of a block
     // n is a multiple of `block`; src and dst may be unaligned where they are bytes.
     void (*unpack)(const void *src, float *dst, size_t n);
-    void (*pack)(const float *src, void *dst, size_t n);
+    void (*pack)(const float *src, void *dst, size_t n); // NULL: read only
 };
 
 const struct format *format_find(uint32_t type);     // NULL: none of ours
@@ -67,9 +67,7 @@ const char *format_type_name(uint32_t type); // also of ggml types that we lack;
 // Bytes of a row of n elements, n a multiple of the block.
 size_t format_row_bytes(const struct format *f, size_t n);
 
-// n a multiple of the block.  Unpacking has one result for every input, also for
-// scales that are NaN or infinite; packing rounds to nearest as the family's
-// file says and gives the same bytes everywhere.
+// n a multiple of the block; what packing rounds, format_pack.c says.
 void format_unpack(const struct format *f, const void *src, float *dst, size_t n);
 void format_pack(const struct format *f, const float *src, void *dst, size_t n);
 

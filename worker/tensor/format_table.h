@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// format_table.h - the parts of the registry, one class of kernels per table;
+// private to worker/tensor.
+//
+// Threads    Read-only.
+
+#ifndef WORKER_TENSOR_FORMAT_TABLE_H
+#define WORKER_TENSOR_FORMAT_TABLE_H
+
+#include <stddef.h>
+
+enum { FORMAT_LANES = 16, FORMAT_ROWS = 4 };
+
+typedef void (*format_unpack_fn)(const void *src, float *dst, size_t n);
+
+// FORMAT_ROWS rows of weights with n_x vectors over n elements, a multiple of
+// FORMAT_LANES: lane l of accumulator (t, r) at acc[(t * FORMAT_ROWS + r) * 16 + l]
+// goes on by one fma per element.
+struct format_strip {
+    const float *w;
+    size_t w_stride;
+    const float *x;
+    size_t x_stride;
+    size_t n;
+    size_t n_x;
+    float *acc;
+};
+
+struct format_class {
+    // Unpacking by the registry's row; NULL: the portable one.
+    format_unpack_fn f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0;
+    format_unpack_fn q2_k, q3_k, q4_k, q5_k, q6_k, iq4_nl, iq4_xs, mxfp4;
+    void (*strip)(const struct format_strip *s);
+};
+
+extern const struct format_class format_portable;
+#ifdef __x86_64__
+extern const struct format_class format_avx2;
+extern const struct format_class format_avx512;
+#endif
+
+// The packers.
+void format_pack_f32(const float *src, void *dst, size_t n);
+void format_pack_f16(const float *src, void *dst, size_t n);
+void format_pack_bf16(const float *src, void *dst, size_t n);
+void format_pack_q4_0(const float *src, void *dst, size_t n);
+void format_pack_q8_0(const float *src, void *dst, size_t n);
+
+#endif
