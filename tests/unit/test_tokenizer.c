@@ -164,8 +164,8 @@ static size_t random_text(struct rng *r, char *out)
             continue;
         }
         const char *part = parts[rng_below(r, sizeof parts / sizeof *parts)];
-        memcpy(out + n, part, strlen(part));
-        n += strlen(part);
+        while (*part)
+            out[n++] = *part++;
     }
     return n;
 }

@@ -366,7 +366,7 @@ static enum error fill(struct tokenizer *k, const struct tokenizer_source *s, st
         e = k->bpe ? prepare_bpe(k, s, pre, t) : prepare_llama(k, s, t);
     if (e)
         return e;
-    k->add_bos = answer(s->add_bos, k->bpe ? pre->add_bos : true) && k->bos >= 0;
+    k->add_bos = answer(s->add_bos, !pre || pre->add_bos) && k->bos >= 0;
     k->add_eos = answer(s->add_eos, false) && k->eos >= 0;
     k->add_space_prefix = answer(s->add_space_prefix, true) && !k->bpe;
     mark_kinds(k, s);
