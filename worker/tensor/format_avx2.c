@@ -14,20 +14,27 @@ half_strip(const struct format_strip *s, size_t t, size_t n_x, size_t half)
 {
     __m256 sum[3][FORMAT_ROWS];
     float *acc = s->acc + t * FORMAT_ROWS * FORMAT_LANES + 8 * half;
+#pragma GCC unroll 4
     for (size_t j = 0; j < n_x; j++)
+#pragma GCC unroll 4
         for (size_t r = 0; r < FORMAT_ROWS; r++)
             sum[j][r] = _mm256_loadu_ps(acc + (j * FORMAT_ROWS + r) * FORMAT_LANES);
     for (size_t i = 8 * half; i < s->n; i += FORMAT_LANES) {
         __m256 x[3];
+#pragma GCC unroll 4
         for (size_t j = 0; j < n_x; j++)
             x[j] = _mm256_loadu_ps(s->x + (t + j) * s->x_stride + i);
+#pragma GCC unroll 4
         for (size_t r = 0; r < FORMAT_ROWS; r++) {
             __m256 w = _mm256_loadu_ps(s->w + r * s->w_stride + i);
+#pragma GCC unroll 4
             for (size_t j = 0; j < n_x; j++)
                 sum[j][r] = _mm256_fmadd_ps(w, x[j], sum[j][r]);
         }
     }
+#pragma GCC unroll 4
     for (size_t j = 0; j < n_x; j++)
+#pragma GCC unroll 4
         for (size_t r = 0; r < FORMAT_ROWS; r++)
             _mm256_storeu_ps(acc + (j * FORMAT_ROWS + r) * FORMAT_LANES, sum[j][r]);
 }

@@ -158,20 +158,27 @@ part(const struct format_strip *s, size_t t, size_t n_x)
 {
     __m512 sum[6][FORMAT_ROWS];
     float *acc = s->acc + t * FORMAT_ROWS * FORMAT_LANES;
+#pragma GCC unroll 6
     for (size_t j = 0; j < n_x; j++)
+#pragma GCC unroll 6
         for (size_t r = 0; r < FORMAT_ROWS; r++)
             sum[j][r] = _mm512_loadu_ps(acc + (j * FORMAT_ROWS + r) * FORMAT_LANES);
     for (size_t i = 0; i < s->n; i += FORMAT_LANES) {
         __m512 w[FORMAT_ROWS];
+#pragma GCC unroll 6
         for (size_t r = 0; r < FORMAT_ROWS; r++)
             w[r] = _mm512_loadu_ps(s->w + r * s->w_stride + i);
+#pragma GCC unroll 6
         for (size_t j = 0; j < n_x; j++) {
             __m512 x = _mm512_loadu_ps(s->x + (t + j) * s->x_stride + i);
+#pragma GCC unroll 6
             for (size_t r = 0; r < FORMAT_ROWS; r++)
                 sum[j][r] = _mm512_fmadd_ps(w[r], x, sum[j][r]);
         }
     }
+#pragma GCC unroll 6
     for (size_t j = 0; j < n_x; j++)
+#pragma GCC unroll 6
         for (size_t r = 0; r < FORMAT_ROWS; r++)
             _mm512_storeu_ps(acc + (j * FORMAT_ROWS + r) * FORMAT_LANES, sum[j][r]);
 }
