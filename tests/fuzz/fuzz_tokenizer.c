@@ -18,7 +18,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { N_PIECES = 256 + 6, LINES_MAX = 64 };
+enum { N_EXTRA = 7, N_PIECES = 256 + N_EXTRA, LINES_MAX = 64 };
 
 static void demand(bool holds, const char *what)
 {
@@ -28,7 +28,8 @@ static void demand(bool holds, const char *what)
     abort();
 }
 
-static const char *const extra[] = {"th", "the", "<s>", "<user>", "<user><s>", "1"};
+static const char *const extra[N_EXTRA] = {"th",        "the", "<s>",         "<user>",
+                                           "<user><s>", "1",   "\xE2\x96\x81"};
 static const char *const merges[] = {"t h", "th e", "h e", "e e", "1 2"};
 
 struct vocabulary {
@@ -54,11 +55,11 @@ static struct tokenizer *family(const char *model, const char *pre)
         v.pieces[n] = (struct tokenizer_text){v.bytes[n], length};
         v.types[n] = bpe ? TOKENIZER_NORMAL : TOKENIZER_BYTE;
     }
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < N_EXTRA; i++) {
         if (bpe && strlen(extra[i]) == 1)
             continue; // has its byte's token
         v.pieces[n] = (struct tokenizer_text){extra[i], strlen(extra[i])};
-        v.types[n] = i < 2 || i == 5 ? TOKENIZER_NORMAL
+        v.types[n] = i < 2 || i >= 5 ? TOKENIZER_NORMAL
                      : i == 3        ? TOKENIZER_USER_DEFINED
                                      : TOKENIZER_CONTROL;
         v.scores[n] = -(float)n;

@@ -40,7 +40,9 @@ static unsigned check_conversations(const char *model, const char *expected)
         }
         buf_init(&out, 1 << 20);
         ck_assert_msg(chat_open(NULL, &template, &c, &why) == OK, "%s", why.text);
-        ck_assert_msg(chat_render(&c, k, m, list->n, true, &out, &why) == OK, "%s", why.text);
+        ck_assert_msg(chat_render(&c, k, &(struct chat_talk){m, list->n, true}, &out, &why)
+                          == OK,
+                      "%s", why.text);
         ck_assert_msg(strcmp(buf_cstr(&out), value_find(&prompts->items[i], "text")->s) == 0,
                       "%s by %s: %s", expected, chat_name(&c), buf_cstr(&out));
         buf_fini(&out);
@@ -109,7 +111,7 @@ START_TEST(families_by_name)
     struct buf out;
     buf_init(&out, 1000);
     ck_assert_msg(chat_open(named[_i].name, NULL, &c, &why) == OK, "%s", why.text);
-    ck_assert_int_eq(chat_render(&c, k, m, 4, true, &out, &why), OK);
+    ck_assert_int_eq(chat_render(&c, k, &(struct chat_talk){m, 4, true}, &out, &why), OK);
     ck_assert_str_eq(buf_cstr(&out), named[_i].text);
     buf_fini(&out);
     tokenizer_destroy(k);
@@ -126,7 +128,7 @@ START_TEST(a_template_may_bring_its_own_system_message)
     struct buf out;
     buf_init(&out, 1000);
     ck_assert_int_eq(chat_open(NULL, &template, &c, &why), OK);
-    ck_assert_int_eq(chat_render(&c, k, &m, 1, false, &out, &why), OK);
+    ck_assert_int_eq(chat_render(&c, k, &(struct chat_talk){&m, 1, false}, &out, &why), OK);
     ck_assert_str_eq(buf_cstr(&out), "<|im_start|>system\nBe kind.<|im_end|>\n"
                                      "<|im_start|>user\nU<|im_end|>\n");
     buf_fini(&out);
@@ -148,10 +150,13 @@ START_TEST(what_is_unknown_is_said)
     ck_assert_int_eq(chat_open("chatmk", NULL, &c, &why), ERR_UNSUPPORTED);
     ck_assert(strstr(why.text, "chatmk") && strstr(why.text, "tulu"));
     ck_assert_int_eq(chat_open("llama2", NULL, &c, &why), OK);
-    ck_assert_int_eq(chat_render(&c, k, &wrong, 1, true, &out, &why), ERR_INVALID);
+    ck_assert_int_eq(chat_render(&c, k, &(struct chat_talk){&wrong, 1, true}, &out, &why),
+                     ERR_INVALID);
     ck_assert(strstr(why.text, "tool"));
-    ck_assert_int_eq(chat_render(&c, k, &lone, 1, true, &out, &why), ERR_INVALID);
-    ck_assert_int_eq(chat_render(&c, k, &wrong, 0, true, &out, &why), ERR_INVALID);
+    ck_assert_int_eq(chat_render(&c, k, &(struct chat_talk){&lone, 1, true}, &out, &why),
+                     ERR_INVALID);
+    ck_assert_int_eq(chat_render(&c, k, &(struct chat_talk){&wrong, 0, true}, &out, &why),
+                     ERR_INVALID);
     ck_assert_uint_eq(out.n, 0);
     buf_fini(&out);
     tokenizer_destroy(k);

@@ -226,14 +226,19 @@ enum error chat_open(const char *name,
     return OK;
 }
 
+static void put_piece(const struct tokenizer *k, int64_t id, struct buf *out)
+{
+    struct tokenizer_text p = tokenizer_piece(k, id < 0 ? -1 : (int32_t)id);
+    buf_put(out, p.s, p.n);
+}
+
 static void put(const struct tokenizer *k, const char *text, struct buf *out)
 {
     for (; *text; text++) {
         if (*text != *EOS) {
             buf_put(out, text, 1);
-        } else if (tokenizer_eos(k) >= 0) {
-            struct tokenizer_text p = tokenizer_piece(k, (int32_t)tokenizer_eos(k));
-            buf_put(out, p.s, p.n);
+        } else {
+            put_piece(k, tokenizer_eos(k), out);
         }
     }
 }
@@ -283,38 +288,43 @@ static void put_content(const struct chat_family *f,
     put(k, f->role[role].after, out);
 }
 
+// A system message and the user's behind it, as one of the user's.
+static void put_joined(const struct chat_family *f,
+                       const struct tokenizer *k,
+                       const struct chat_message *two,
+                       struct buf *out)
+{
+    put(k, f->role[ROLE_USER].before, out);
+    put_content(f, ROLE_SYSTEM, k, two[0].content, out);
+    buf_put(out, two[1].content.s, two[1].content.n);
+    put(k, f->role[ROLE_USER].after, out);
+}
+
 enum error chat_render(const struct chat *c,
                        const struct tokenizer *k,
-                       const struct chat_message *messages,
-                       size_t n,
-                       bool answer,
+                       const struct chat_talk *talk,
                        struct buf *out,
                        struct errtext *t)
 {
     const struct chat_family *f = c->family;
-    enum error e = check(c, messages, n, t);
+    const struct chat_message *messages = talk->messages;
+    enum error e = check(c, messages, talk->n, t);
 
     if (e)
         return e;
-    if (c->bos && tokenizer_bos(k) >= 0) {
-        struct tokenizer_text p = tokenizer_piece(k, (int32_t)tokenizer_bos(k));
-        buf_put(out, p.s, p.n);
-    }
+    if (c->bos)
+        put_piece(k, tokenizer_bos(k), out);
     if (c->system.n && role_of(messages[0].role) != ROLE_SYSTEM)
         put_content(f, ROLE_SYSTEM, k, c->system, out);
-    for (size_t i = 0; i < n; i++) {
-        int role = role_of(messages[i].role);
-        if (role == ROLE_SYSTEM && f->in_user) {
-            put(k, f->role[ROLE_USER].before, out);
-            put_content(f, role, k, messages[i].content, out);
-            i++;
-            buf_put(out, messages[i].content.s, messages[i].content.n);
-            put(k, f->role[ROLE_USER].after, out);
-        } else {
-            put_content(f, role, k, messages[i].content, out);
-        }
+    for (size_t i = 0; i < talk->n; i++) {
+        bool joined = f->in_user && role_of(messages[i].role) == ROLE_SYSTEM;
+        if (joined)
+            put_joined(f, k, &messages[i], out);
+        else
+            put_content(f, role_of(messages[i].role), k, messages[i].content, out);
+        i += joined;
     }
-    if (answer)
+    if (talk->answer)
         put(k, f->answer, out);
     return out->full ? errtext_set(t, ERR_LIMIT, "messages: too long") : OK;
 }

@@ -33,6 +33,12 @@ struct chat_message {
     struct tokenizer_text content;
 };
 
+struct chat_talk {
+    const struct chat_message *messages;
+    size_t n;
+    bool answer; // the start of the model's answer stands at the end
+};
+
 // By `name` when given, else by the template's text (NULL: the model has none).
 // ERR_UNSUPPORTED, ERR_NOT_FOUND with a line that lists the names.
 MUST_CHECK enum error chat_open(const char *name,
@@ -43,14 +49,11 @@ const char *chat_name(const struct chat *c);
 // The names, NULL behind the last.
 const char *chat_name_at(size_t i);
 
-// Append the conversation, and the start of the answer when `answer`.
-// ERR_INVALID with a line: no message, an unknown role, or a system message
-// where the family has none or behind the first.
+// Append the conversation.  ERR_INVALID with a line: no message, an unknown role,
+// a system message behind the first, or none of the user's to put it into.
 MUST_CHECK enum error chat_render(const struct chat *c,
                                   const struct tokenizer *k,
-                                  const struct chat_message *messages,
-                                  size_t n,
-                                  bool answer,
+                                  const struct chat_talk *talk,
                                   struct buf *out,
                                   struct errtext *t);
 
