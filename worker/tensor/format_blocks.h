@@ -219,10 +219,9 @@ static inline void block_unpack_q3_k(const void *src, float *dst, size_t n)
         for (int g = 0; g < 16; g++) {
             const uint8_t *q = p + 32 + g / 8 * 32 + g % 2 * 16, *h = p + g % 2 * 16;
             float scale = d * (float)block_q3_scale(p + 96, g);
-            for (int i = 0; i < 16; i++) {
-                int high = h[i] >> g / 2 & 1;
-                dst[16 * g + i] = scale * (float)((q[i] >> g % 8 / 2 * 2 & 3) + 4 * high - 4);
-            }
+            for (int i = 0; i < 16; i++)
+                dst[16 * g + i] =
+                    scale * (float)((q[i] >> g % 8 / 2 * 2 & 3) + 4 * (h[i] >> g / 2 & 1) - 4);
         }
     }
 }
@@ -253,10 +252,9 @@ static inline void block_unpack_q5_k(const void *src, float *dst, size_t n)
             uint32_t s, o;
             block_k_scales(p + 4, g, &s, &o);
             float scale = d * (float)s, offset = m * (float)o;
-            for (int i = 0; i < 32; i++) {
-                int code = (q[i] >> 4 * (g % 2) & 15) | (h[i] >> g & 1) << 4;
-                dst[32 * g + i] = scale * (float)code - offset;
-            }
+            for (int i = 0; i < 32; i++)
+                dst[32 * g + i] =
+                    scale * (float)((q[i] >> 4 * (g % 2) & 15) | (h[i] >> g & 1) << 4) - offset;
         }
     }
 }
@@ -270,10 +268,10 @@ static inline void block_unpack_q6_k(const void *src, float *dst, size_t n)
             int half = g / 8, run = g % 8 / 2, at = g % 2 * 16;
             const uint8_t *l = p + 64 * half + run % 2 * 32 + at, *h = p + 128 + 32 * half + at;
             float scale = d * (float)(int8_t)p[192 + g];
-            for (int i = 0; i < 16; i++) {
-                int code = (l[i] >> run / 2 * 4 & 15) | (h[i] >> 2 * run & 3) << 4;
-                dst[16 * g + i] = scale * (float)(code - 32);
-            }
+            for (int i = 0; i < 16; i++)
+                dst[16 * g + i] =
+                    scale
+                    * (float)(((l[i] >> run / 2 * 4 & 15) | (h[i] >> 2 * run & 3) << 4) - 32);
         }
     }
 }
