@@ -72,12 +72,14 @@ PROGRAMS   := $(addprefix $(B)/bin/,$(if $(wildcard coordinator/main.c),shoal-co
 UNIT   := $(call bin,$(UNIT_SRC))
 SIM    := $(if $(SIM_SRC),$(B)/bin/sim)
 MPITEST := $(call bin,$(MPITEST_SRC),mpi_)
+ACTOR_SRC := $(sort $(wildcard tests/integration/*.c))
+ACTOR  := $(call bin,$(ACTOR_SRC))
 REPLAY := $(patsubst tests/fuzz/fuzz_%.c,$(B)/bin/replay_%,$(FUZZ_SRC))
 FUZZER := $(patsubst tests/fuzz/%.c,$(B)/bin/%,$(FUZZ_SRC))
 BENCH  := $(call bin,$(BENCH_SRC))
 
 all: $(PROGRAMS) ## build the three programs (default)
-tests: all $(UNIT) $(SIM) $(MPITEST) $(REPLAY) $(addprefix $(B)/bin/,shoal-bench raw_zmq) ## build every test program
+tests: all $(UNIT) $(SIM) $(MPITEST) $(ACTOR) $(REPLAY) $(addprefix $(B)/bin/,shoal-bench raw_zmq) ## build every test program
 .PHONY: all tests demo test bench bench-dispatch bench-recipes benches lint tidy format asan \
         ubsan tsan fuzz fuzzers sim cover chaos compose-up compose-down compose-test install \
         uninstall clean help current
@@ -112,6 +114,8 @@ $(B)/bin/shoal: $(call obj,$(CLIENT_SRC)) $(BASE) | current
 $(UNIT): $(B)/bin/%: $(B)/tests/unit/%.o $(B)/tests/unit/harness.o $(EVERY) | current
 	$(call link,$(ALL_LIBS) $(CHECK_LIBS))
 $(SIM): $(call obj,$(SIM_SRC)) $(EVERY) | current
+	$(call link,$(ALL_LIBS))
+$(ACTOR): $(B)/bin/%: $(B)/tests/integration/%.o $(EVERY) | current
 	$(call link,$(ALL_LIBS))
 $(MPITEST): $(B)/bin/mpi_%: $(B)/tests/mpi/%.o $(call obj,$(MPI_SRC)) $(EVERY) | current
 	$(call link,$(ALL_LIBS) $(MPI_LIBS))
@@ -166,7 +170,7 @@ bench-recipes: benches ## the recipe job next to bare processes and GNU parallel
 bench-dispatch: benches ## dispatch next to raw programs and peers, alternating
 	@tests/bench/bench-dispatch $(B)/bin
 
-C_FILES := $(call src,common protocol coordinator worker cluster/client) $(UNIT_SRC) $(SIM_SRC) \
+C_FILES := $(call src,common protocol coordinator worker cluster/client) $(UNIT_SRC) $(SIM_SRC) $(ACTOR_SRC) \
            $(MPITEST_SRC) $(FUZZ_SRC) $(wildcard tests/unit/harness.c tests/fuzz/replay.c) $(BENCH_SRC) $(call src,tests/bench/ours)
 H_FILES := $(wildcard $(addsuffix /*.h,$(sort $(dir $(C_FILES)))) protocol/*.def)
 SH_FILES = $(shell grep -lE '^\#!/bin/(sh|bash)' scripts/* .ci/* cluster/* cluster/*/* cluster/*/*/* tests/*/* 2>/dev/null)

@@ -162,6 +162,7 @@ void shell_close(struct shell *s)
     map_fini(&s->docket_by_number);
     map_fini(&s->catalogs_seen);
     map_fini(&s->workers);
+    map_fini(&s->refused);
     mem_free(s->dockets);
     mem_free(s->undropped);
     for (struct journal_event *e; (e = mailbox_take(s->from_journal));)
@@ -247,7 +248,9 @@ static uint32_t drain_channel(struct shell *s)
         if (e == ERR_AGAIN || e == ERR_CLOSED)
             break;
         if (e) {
-            LOG_WARN("frame.refused", "peer=%" PRIu64 " why=\"%s\"", peer.id, t.text);
+            if (!map_find(&s->refused, peer.id, NULL)) // once: it may send millions
+                LOG_WARN("frame.refused", "peer=%" PRIu64 " why=\"%s\"", peer.id, t.text);
+            map_set(&s->refused, peer.id, 1);
             api_fail(s, peer.id, m.id, e, t.text);
             continue;
         }
@@ -261,6 +264,7 @@ static void drain_closed(struct shell *s)
     uint64_t peer;
     while (!channel_closed_peer(s->channel, &peer)) {
         (void)map_remove(&s->workers, peer);
+        (void)map_remove(&s->refused, peer);
         watch_forget(s, peer);
         item_log_forget(s, peer);
         transfer_forget(s, peer);

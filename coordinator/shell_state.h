@@ -200,7 +200,7 @@ struct shell {
     struct turn *waiting, **waiting_end;
     struct turn *spare;
     uint32_t n_effects; // of the turn before: the next may have as many
-    uint64_t handed; // number of the last batch
+    uint64_t handed;    // number of the last batch
     uint64_t committed;
     // jobs
     struct docket **dockets; // by number
@@ -221,6 +221,7 @@ struct shell {
     struct map catalogs_seen; // hashes of what was merged
     bool catalog_asked;       // the worker program was run
     struct map workers;       // peer -> instance
+    struct map refused;       // peers of whom a frame was refused
     uint32_t n_transfers;     // with the thread for files
     uint32_t n_puts;          // of them
     bool any_upload;

@@ -177,7 +177,8 @@ static void at_exit(void)
 
 static void on_signal(int signal)
 {
-    exit(128 + signal); // nothing of ours holds a lock then
+    // Nothing of ours holds a lock then.
+    exit(128 + signal); // NOLINT(bugprone-signal-handler)
 }
 
 struct cluster *cluster_launch(const struct cluster_options *o)
