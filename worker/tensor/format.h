@@ -14,7 +14,6 @@
 //     format_matmul(...)[t][j] == kernels_dot(unpack(row j), x[t], n_in)
 //
 // bit for bit: a batch's composition and a split by rows change nothing.
-// Int8 activations (`fast`) are in tiles.h.
 //
 // Threads    Any; the class of kernels is kernels.h's.
 
