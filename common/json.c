@@ -34,6 +34,23 @@ static bool take(struct reader *r, char c)
 
 // ---- strings ---------------------------------------------------------------------------
 
+// A long form, a surrogate or beyond the last character, by the first two bytes.
+static bool is_forbidden(const unsigned char *s)
+{
+    switch (s[0]) {
+    case 0xe0:
+        return s[1] < 0xa0;
+    case 0xed:
+        return s[1] > 0x9f;
+    case 0xf0:
+        return s[1] < 0x90;
+    case 0xf4:
+        return s[1] > 0x8f;
+    default:
+        return false;
+    }
+}
+
 // Bytes of the UTF-8 character at p, 0: none.  (RFC 3629: no surrogates, no long forms.)
 static size_t utf8_length(const char *p, const char *end)
 {
@@ -45,10 +62,7 @@ static size_t utf8_length(const char *p, const char *end)
     for (size_t i = 1; i < n; i++)
         if ((s[i] & 0xc0) != 0x80)
             return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f)
-        || (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return n;
+    return is_forbidden(s) ? 0 : n;
 }
 
 static bool hex4(struct reader *r, uint32_t *out)
@@ -256,7 +270,8 @@ static enum error list(struct reader *r, uint32_t depth, struct value *out)
 
 static enum error key(struct reader *r, const struct value *map, const char **out)
 {
-    size_t n;
+    size_t n = 0;
+    *out = "";
     blanks(r);
     if (!take(r, '"'))
         return fail(r, ERR_PARSE, "expected a key in double quotes");

@@ -159,6 +159,25 @@ static void accept(struct core *c,
         lease_end(c, l);
 }
 
+// A fault of the worker, or nonsense, which is one: the shard is tried elsewhere.
+static bool is_refused(struct core *c,
+                       struct job *j,
+                       struct lease *l,
+                       const struct rec_result *res,
+                       struct effects *fx)
+{
+    struct rec_result bad = *res;
+    if (!res->worker_fault.n) {
+        if (is_sound(j, res))
+            return false;
+        bad.worker_fault = str_of("its result made no sense");
+        LOG_WARN("result.refused", "job=%" PRIu64 " first=%" PRIu64, res->job, res->first);
+    }
+    if (l)
+        worker_fault(c, l, &bad, fx);
+    return true;
+}
+
 // True: the result counts and must be kept.
 static bool settle_one(struct core *c,
                        struct rank *r,
@@ -174,19 +193,8 @@ static bool settle_one(struct core *c,
         return false;
     if (l && (l->job != j || l->unit.first != res->first || l->unit.count != res->count))
         l = NULL;
-    if (res->worker_fault.n) {
-        if (l)
-            worker_fault(c, l, res, fx);
+    if (is_refused(c, j, l, res, fx))
         return false;
-    }
-    if (!is_sound(j, res)) {
-        struct rec_result bad = *res;
-        bad.worker_fault = str_of("its result made no sense");
-        LOG_WARN("result.refused", "job=%" PRIu64 " first=%" PRIu64, res->job, res->first);
-        if (l)
-            worker_fault(c, l, &bad, fx);
-        return false;
-    }
     uint64_t covered = ranges_covered(&j->settled, res->first, res->first + res->count);
     if (covered) { // somebody was first
         if (l) {

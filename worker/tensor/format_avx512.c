@@ -103,6 +103,16 @@ static void unpack_q8_0(const void *src, float *dst, size_t n)
     }
 }
 
+// The low and the high halves of 32 bytes, each looked up in its table.
+static inline void store_nibbles(const uint8_t *q, __m512 low, __m512 high, float *dst)
+{
+    for (int i = 0; i < 32; i += 16) {
+        __m512i wide = _mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)(q + i)));
+        _mm512_storeu_ps(dst + i, _mm512_permutexvar_ps(wide, low));
+        _mm512_storeu_ps(dst + 32 + i, _mm512_permutexvar_ps(_mm512_srli_epi32(wide, 4), high));
+    }
+}
+
 // A product of scale and code is exact, so a fused subtraction rounds as the
 // reference does.
 static void unpack_q4_k(const void *src, float *dst, size_t n)
@@ -120,12 +130,7 @@ static void unpack_q4_k(const void *src, float *dst, size_t n)
                                          _mm512_set1_ps(m * (float)o[0]));
             __m512 high = _mm512_fmsub_ps(_mm512_set1_ps(d * (float)s[1]), values,
                                           _mm512_set1_ps(m * (float)o[1]));
-            for (int i = 0; i < 32; i += 16) {
-                __m512i wide = _mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)(q + i)));
-                _mm512_storeu_ps(dst + 32 * g + i, _mm512_permutexvar_ps(wide, low));
-                _mm512_storeu_ps(dst + 32 * g + 32 + i,
-                                 _mm512_permutexvar_ps(_mm512_srli_epi32(wide, 4), high));
-            }
+            store_nibbles(q, low, high, dst + 32 * g);
         }
     }
 }

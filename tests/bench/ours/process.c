@@ -71,13 +71,13 @@ int64_t process_wakeups(pid_t pid)
 pid_t process_child(pid_t pid, int nth)
 {
     char path[64];
-    int child = 0;
+    char word[16] = "";
+    long child = 0;
     (void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
     FILE *f = fopen(path, "re");
     for (int i = 0; f && i <= nth; i++)
-        if (fscanf(f, "%d", &child) != 1)
-            child = 0;
+        child = fscanf(f, "%15s", word) == 1 ? strtol(word, NULL, 10) : 0;
     if (f)
         (void)fclose(f);
-    return child;
+    return (pid_t)child;
 }
