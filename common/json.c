@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/utf8.h"
+
 struct reader {
     const char *start, *p, *end;
     struct arena *a;
@@ -33,37 +35,6 @@ static bool take(struct reader *r, char c)
 }
 
 // ---- strings ---------------------------------------------------------------------------
-
-// A long form, a surrogate or beyond the last character, by the first two bytes.
-static bool is_forbidden(const unsigned char *s)
-{
-    switch (s[0]) {
-    case 0xe0:
-        return s[1] < 0xa0;
-    case 0xed:
-        return s[1] > 0x9f;
-    case 0xf0:
-        return s[1] < 0x90;
-    case 0xf4:
-        return s[1] > 0x8f;
-    default:
-        return false;
-    }
-}
-
-// Bytes of the UTF-8 character at p, 0: none.  (RFC 3629: no surrogates, no long forms.)
-static size_t utf8_length(const char *p, const char *end)
-{
-    const unsigned char *s = (const unsigned char *)p;
-    size_t left = (size_t)(end - p);
-    size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-    if (s[0] > 0xf4 || n > left)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    return is_forbidden(s) ? 0 : n;
-}
 
 static bool hex4(struct reader *r, uint32_t *out)
 {
@@ -167,7 +138,7 @@ static enum error string(struct reader *r, const char **out, size_t *n)
             r->p++;
             e = escape(r, &to);
             length = 0;
-        } else if (!(length = utf8_length(r->p, close))) {
+        } else if (utf8_look(r->p, (size_t)(close - r->p), &length) != UTF8_WHOLE) {
             return fail(r, ERR_PARSE, "a string that is not UTF-8");
         }
         if (e)

@@ -9,6 +9,7 @@
 
 #include "common/buf.h"
 #include "common/number.h"
+#include "common/utf8.h"
 
 enum { ROOM_MIN = 4, DESCRIBED_MAX = 40 };
 
@@ -293,21 +294,6 @@ const char *value_describe(const struct value *v, struct arena *a)
 
 // ---- JSON -------------------------------------------------------------------
 
-// Length of the well-formed UTF-8 sequence at s, 0 if there is none.
-static uint32_t utf8_length(const unsigned char *s, uint32_t n)
-{
-    uint32_t len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-    if (len == 0 || s[0] > 0xf4 || len > n)
-        return 0;
-    for (uint32_t i = 1; i < len; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
-    bool surrogate = s[0] == 0xed && s[1] > 0x9f;
-    bool too_high = s[0] == 0xf4 && s[1] > 0x8f;
-    return overlong || surrogate || too_high ? 0 : len;
-}
-
 static void json_special(unsigned char c, struct buf *out)
 {
     static const char from[] = "\"\\\b\f\n\r\t";
@@ -329,10 +315,11 @@ static void json_string(const char *s, uint32_t n, struct buf *out)
 
     buf_puts(out, "\"");
     for (uint32_t i = 0; i < n;) {
-        uint32_t len = utf8_length(p + i, n - i);
-        if (len && p[i] >= 0x20 && p[i] != '"' && p[i] != '\\') {
-            i += len;
-            plain += len;
+        size_t len;
+        enum utf8_kind kind = utf8_look(s + i, n - i, &len);
+        if (kind == UTF8_WHOLE && p[i] >= 0x20 && p[i] != '"' && p[i] != '\\') {
+            i += (uint32_t)len;
+            plain += (uint32_t)len;
             continue;
         }
         buf_put(out, p + i - plain, plain);

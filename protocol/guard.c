@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "common/utf8.h"
+
 // What stands behind the first bytes 0xc0 to 0xdf.
 enum form {
     FORM_RESERVED,
@@ -47,42 +49,13 @@ static uint64_t big(const uint8_t *p, size_t n)
     return v;
 }
 
-// Bytes of one UTF-8 sequence behind its first byte, with the range that the
-// second byte must be in: no overlong forms, no surrogates, nothing above U+10FFFF.
-static size_t utf8_tail(uint8_t first, uint8_t *low, uint8_t *high)
-{
-    *low = 0x80;
-    *high = 0xbf;
-    if (first >= 0xc2 && first <= 0xdf)
-        return 1;
-    if (first >= 0xe0 && first <= 0xef) {
-        *low = first == 0xe0 ? 0xa0 : 0x80;
-        *high = first == 0xed ? 0x9f : 0xbf;
-        return 2;
-    }
-    if (first >= 0xf0 && first <= 0xf4) {
-        *low = first == 0xf0 ? 0x90 : 0x80;
-        *high = first == 0xf4 ? 0x8f : 0xbf;
-        return 3;
-    }
-    return 0;
-}
-
 static bool is_utf8(const uint8_t *p, size_t n)
 {
-    for (size_t i = 0; i < n;) {
-        if (p[i] < 0x80) {
-            i++;
-            continue;
-        }
-        uint8_t low, high;
-        size_t tail = utf8_tail(p[i], &low, &high);
-        if (tail == 0 || n - i <= tail || p[i + 1] < low || p[i + 1] > high)
+    size_t length;
+    for (size_t i = 0; i < n; i += length) {
+        length = 1;
+        if (p[i] >= 0x80 && utf8_look((const char *)p + i, n - i, &length) != UTF8_WHOLE)
             return false;
-        for (size_t k = 2; k <= tail; k++)
-            if ((p[i + k] & 0xc0) != 0x80)
-                return false;
-        i += tail + 1;
     }
     return true;
 }

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/utf8.h"
 #include "worker/experts/tokenizer_state.h"
-#include "worker/experts/tokenizer_utf8.h"
 
 #define BLANK "\xE2\x96\x81" // U+2581, a blank in the pieces of "llama"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "common/utf8.h"
 #include "worker/experts/tokenizer_state.h"
-#include "worker/experts/tokenizer_utf8.h"
 
 // Byte-level BPE writes every byte as a visible character: those that are
 // visible in Latin-1 stand for themselves, the others count up from U+0100.

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "common/mem.h"
-#include "worker/experts/tokenizer_utf8.h"
+#include "common/utf8.h"
 
 // The expressions look at each character a few times: what a match may take is
 // a multiple of the text's length.

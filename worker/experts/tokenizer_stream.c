@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/mem.h"
-#include "worker/experts/tokenizer_utf8.h"
+#include "common/utf8.h"
 
 #define REPLACEMENT "\xEF\xBF\xBD"
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// tokenizer_utf8.h - is this the start of a character, and how long is it?
+// utf8.h - is this the start of a character, and how long is it?
 //
 // Threads    Any; no state.
 
-#ifndef WORKER_EXPERTS_TOKENIZER_UTF8_H
-#define WORKER_EXPERTS_TOKENIZER_UTF8_H
+#ifndef COMMON_UTF8_H
+#define COMMON_UTF8_H
 
 #include <stddef.h>
 

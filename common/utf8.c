@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "worker/experts/tokenizer_utf8.h"
+#include "common/utf8.h"
 
 #include <stdint.h>
 
