@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "protocol/big_endian.h"
+
 enum { EMIT_MAX = 9 };
 
 static inline uint8_t *emit_8(uint8_t *p, uint8_t head, uint8_t v)
@@ -26,24 +28,21 @@ static inline uint8_t *emit_8(uint8_t *p, uint8_t head, uint8_t v)
 static inline uint8_t *emit_16(uint8_t *p, uint8_t head, uint16_t v)
 {
     *p++ = head;
-    v = __builtin_bswap16(v);
-    memcpy(p, &v, sizeof v);
+    big_put_16(p, v);
     return p + sizeof v;
 }
 
 static inline uint8_t *emit_32(uint8_t *p, uint8_t head, uint32_t v)
 {
     *p++ = head;
-    v = __builtin_bswap32(v);
-    memcpy(p, &v, sizeof v);
+    big_put_32(p, v);
     return p + sizeof v;
 }
 
 static inline uint8_t *emit_64(uint8_t *p, uint8_t head, uint64_t v)
 {
     *p++ = head;
-    v = __builtin_bswap64(v);
-    memcpy(p, &v, sizeof v);
+    big_put_64(p, v);
     return p + sizeof v;
 }
 

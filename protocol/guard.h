@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "common/error.h"
+#include "protocol/big_endian.h"
 
 enum { GUARD_DEPTH_MAX = 32 };
 
@@ -74,9 +75,7 @@ static inline bool guard_uint(struct guard_cursor *c, uint64_t *out)
     }
     if (first >= 0xcc && first <= 0xcf && left > 8) {
         uint32_t size = 1u << (first - 0xcc);
-        uint64_t v;
-        memcpy(&v, c->p + 1, sizeof v);
-        *out = __builtin_bswap64(v) >> (64 - 8 * size);
+        *out = big_get_64(c->p + 1) >> (64 - 8 * size);
         c->p += 1 + size;
         return true;
     }
