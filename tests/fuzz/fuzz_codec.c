@@ -11,17 +11,8 @@
 
 #include "common/version.h"
 #include "protocol/guard.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/any_message.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds, const char *law)
-{
-    if (holds)
-        return;
-    (void)fprintf(stderr, "broken: %s\n", law);
-    abort();
-}
 
 static enum error
 decode(uint32_t type, const uint8_t *p, size_t n, struct arena *a, struct message *m)
@@ -46,12 +37,12 @@ static void check_payload(const uint8_t *data, size_t size, struct arena *a)
         return;
     buf_init(&x, SIZE_MAX / 4);
     buf_init(&y, SIZE_MAX / 4);
-    must(guard_check(data + 1, size - 1, NULL) == OK, "what decodes passes the guard");
+    demand(guard_check(data + 1, size - 1, NULL) == OK, "what decodes passes the guard");
     codec_encode(&m, &x);
-    must(decode(table->type, x.bytes, x.n, a, &again) == OK, "what was encoded decodes");
-    must(same_message(&m, &again), "to the same message");
+    demand(decode(table->type, x.bytes, x.n, a, &again) == OK, "what was encoded decodes");
+    demand(same_message(&m, &again), "to the same message");
     codec_encode(&again, &y);
-    must(x.n == y.n && memcmp(x.bytes, y.bytes, x.n) == 0, "encoding is canonical");
+    demand(x.n == y.n && memcmp(x.bytes, y.bytes, x.n) == 0, "encoding is canonical");
     buf_fini(&x);
     buf_fini(&y);
 }
@@ -66,9 +57,9 @@ static void check_message(const uint8_t *data, size_t size, struct arena *a)
     m.id = 0;
     buf_init(&x, SIZE_MAX / 4);
     codec_encode(&m, &x);
-    must(guard_check(x.bytes, x.n, NULL) == OK, "what was encoded passes the guard");
-    must(decode((uint32_t)m.type, x.bytes, x.n, a, &back) == OK, "and decodes");
-    must(same_message(&m, &back), "to what it was");
+    demand(guard_check(x.bytes, x.n, NULL) == OK, "what was encoded passes the guard");
+    demand(decode((uint32_t)m.type, x.bytes, x.n, a, &back) == OK, "and decodes");
+    demand(same_message(&m, &back), "to what it was");
     buf_fini(&x);
 }
 

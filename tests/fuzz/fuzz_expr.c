@@ -19,16 +19,7 @@
 #include "common/expr.h"
 #include "common/math.h"
 #include "common/number.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds, const char *what)
-{
-    if (holds)
-        return;
-    fprintf(stderr, "broken: %s\n", what);
-    abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 // Bytes that decide; 0 when there are no more.
 struct source {

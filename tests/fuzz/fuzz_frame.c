@@ -10,17 +10,8 @@
 
 #include "common/version.h"
 #include "protocol/guard.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/any_message.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds, const char *law)
-{
-    if (holds)
-        return;
-    (void)fprintf(stderr, "broken: %s\n", law);
-    abort();
-}
 
 static bool same_header(const struct frame_header *x, const struct frame_header *y)
 {
@@ -40,8 +31,8 @@ static void check_fields(const uint8_t *data, size_t size)
                              .length = (uint32_t)entropy_take(&e, 4)};
     frame_put_header(&h, bytes);
     enum error got = frame_get_header(bytes, sizeof bytes, &back, NULL);
-    must(got == (h.length > FRAME_PAYLOAD_MAX ? ERR_LIMIT : OK), "any fields are taken");
-    must(same_header(&h, &back), "and read back");
+    demand(got == (h.length > FRAME_PAYLOAD_MAX ? ERR_LIMIT : OK), "any fields are taken");
+    demand(same_header(&h, &back), "and read back");
 }
 
 static void check_frame(const uint8_t *data, size_t n_header, size_t size)
@@ -53,18 +44,18 @@ static void check_frame(const uint8_t *data, size_t n_header, size_t size)
     struct arena *a = arena_create();
 
     enum error e = frame_get_header(data, n_header, &h, &t);
-    must(!e == !t.text[0], "a refusal says why");
+    demand(!e == !t.text[0], "a refusal says why");
     if (!e) {
         frame_put_header(&h, again);
-        must(memcmp(again, data, sizeof again) == 0, "a header is written as it was read");
+        demand(memcmp(again, data, sizeof again) == 0, "a header is written as it was read");
     }
     e = codec_decode((struct bin){data, (uint32_t)n_header},
                      (struct bin){data + n_header, (uint32_t)(size - n_header)}, a, &m, &t);
-    must(!e == !t.text[0], "a refusal says why");
-    must(arena_used(a) <= 64 * size + 4096, "memory follows from the bytes");
+    demand(!e == !t.text[0], "a refusal says why");
+    demand(arena_used(a) <= 64 * size + 4096, "memory follows from the bytes");
     if (!e)
-        must(guard_check(data + n_header, size - n_header, NULL) == OK,
-             "what decodes would pass the guard");
+        demand(guard_check(data + n_header, size - n_header, NULL) == OK,
+               "what decodes would pass the guard");
     arena_destroy(a);
 }
 

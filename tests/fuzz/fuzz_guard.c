@@ -13,16 +13,7 @@
 #include "common/buf.h"
 #include "protocol/guard.h"
 #include "protocol/pack.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds, const char *law)
-{
-    if (holds)
-        return;
-    (void)fprintf(stderr, "broken: %s\n", law);
-    abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static uint32_t depth_of(const msgpack_object *o)
 {
@@ -64,13 +55,13 @@ static void check_unpacks(const uint8_t *data, size_t size)
     struct guard_cursor c = {data, data + size};
     uint32_t depth = depth_by_tokens(&c);
 
-    must(c.p == c.end, "the reader ends where the guard does");
-    must(depth <= GUARD_DEPTH_MAX, "what is accepted is shallow");
+    demand(c.p == c.end, "the reader ends where the guard does");
+    demand(depth <= GUARD_DEPTH_MAX, "what is accepted is shallow");
     msgpack_unpacked_init(&u);
     msgpack_unpack_return r = msgpack_unpack_next(&u, (const char *)data, size, &at);
-    must(r == MSGPACK_UNPACK_SUCCESS, "what is accepted unpacks");
-    must(at == size, "to its last byte");
-    must(depth_of(&u.data) == depth, "and as deep");
+    demand(r == MSGPACK_UNPACK_SUCCESS, "what is accepted unpacks");
+    demand(at == size, "to its last byte");
+    demand(depth_of(&u.data) == depth, "and as deep");
     msgpack_unpacked_destroy(&u);
 }
 
@@ -84,11 +75,11 @@ static void check_pack(const uint8_t *data, size_t size)
     buf_init(&x, SIZE_MAX / 4);
     buf_init(&y, SIZE_MAX / 4);
     if (pack_read(data, size, a, &v, NULL) == OK) {
-        must(guard_check(data, size, NULL) == OK, "pack_read takes only what the guard does");
+        demand(guard_check(data, size, NULL) == OK, "pack_read takes only what the guard does");
         pack_write(&v, &x);
-        must(pack_read(x.bytes, x.n, a, &again, NULL) == OK, "what was written reads");
+        demand(pack_read(x.bytes, x.n, a, &again, NULL) == OK, "what was written reads");
         pack_write(&again, &y);
-        must(x.n == y.n && memcmp(x.bytes, y.bytes, x.n) == 0, "writing is canonical");
+        demand(x.n == y.n && memcmp(x.bytes, y.bytes, x.n) == 0, "writing is canonical");
     }
     buf_fini(&x);
     buf_fini(&y);
@@ -174,9 +165,9 @@ static void check_accepts(const uint8_t *data, size_t size)
     buf_init(&b, SIZE_MAX / 4);
     msgpack_packer_init(&pk, &b, write_to_buf);
     pack_any(&pk, &s, 0);
-    must(guard_check(b.bytes, b.n, NULL) == OK, "what msgpack-c packs is accepted");
+    demand(guard_check(b.bytes, b.n, NULL) == OK, "what msgpack-c packs is accepted");
     for (size_t n = 0; n < b.n && n < 64; n++)
-        must(guard_check(b.bytes, n, NULL) == ERR_PROTO, "no prefix of it is");
+        demand(guard_check(b.bytes, n, NULL) == ERR_PROTO, "no prefix of it is");
     buf_fini(&b);
 }
 

@@ -16,17 +16,8 @@
 #include "common/buf.h"
 #include "common/yaml.h"
 #include "coordinator/jobcheck.h"
+#include "tests/fuzz/fuzz.h"
 #include "worker/catalog.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds, const char *what)
-{
-    if (holds)
-        return;
-    fprintf(stderr, "broken: %s\n", what);
-    abort();
-}
 
 // Made once; the process ends with it.
 static const struct value *catalog(void)

@@ -7,16 +7,7 @@
 
 #include "common/buf.h"
 #include "common/json.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds, const char *what)
-{
-    if (holds)
-        return;
-    fprintf(stderr, "broken: %s\n", what);
-    abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static void again(const struct value *v, struct arena *a)
 {

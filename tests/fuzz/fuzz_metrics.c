@@ -15,20 +15,11 @@
 #include "common/buf.h"
 #include "common/hash.h"
 #include "common/number.h"
+#include "tests/fuzz/fuzz.h"
 #include "worker/metrics_text.h"
 #include "worker/printable.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 enum { SPEC_MAX = 1 << 16, GENERATED_MAX = 12 };
-
-static void demand(bool holds, const char *what)
-{
-    if (holds)
-        return;
-    fprintf(stderr, "broken: %s\n", what);
-    abort();
-}
 
 static struct metrics_text *rule(struct value spec)
 {

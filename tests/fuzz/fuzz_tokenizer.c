@@ -12,21 +12,12 @@
 #include <string.h>
 
 #include "common/hash.h"
+#include "common/utf8.h"
+#include "tests/fuzz/fuzz.h"
 #include "worker/experts/tokenizer_state.h"
 #include "worker/experts/tokenizer_stream.h"
-#include "worker/experts/tokenizer_utf8.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { N_EXTRA = 7, N_PIECES = 256 + N_EXTRA, LINES_MAX = 64 };
-
-static void demand(bool holds, const char *what)
-{
-    if (holds)
-        return;
-    fprintf(stderr, "broken: %s\n", what);
-    abort();
-}
 
 static const char *const extra[N_EXTRA] = {"th",        "the", "<s>",         "<user>",
                                            "<user><s>", "1",   "\xE2\x96\x81"};
