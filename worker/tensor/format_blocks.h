@@ -311,4 +311,12 @@ static inline void block_unpack_mxfp4(const void *src, float *dst, size_t n)
         block_unpack_codes(p + 1, block_fp4_values, block_exponent(p[0]), dst);
 }
 
+// A class's table of unpacking where all of it is this file, compiled for the class.
+#define BLOCK_UNPACK_ALL                                                                       \
+    .f16 = block_unpack_f16, .bf16 = block_unpack_bf16, .q4_0 = block_unpack_q4_0,             \
+    .q4_1 = block_unpack_q4_1, .q5_0 = block_unpack_q5_0, .q5_1 = block_unpack_q5_1,           \
+    .q8_0 = block_unpack_q8_0, .q2_k = block_unpack_q2_k, .q3_k = block_unpack_q3_k,           \
+    .q4_k = block_unpack_q4_k, .q5_k = block_unpack_q5_k, .q6_k = block_unpack_q6_k,           \
+    .iq4_nl = block_unpack_iq4_nl, .iq4_xs = block_unpack_iq4_xs, .mxfp4 = block_unpack_mxfp4
+
 #endif

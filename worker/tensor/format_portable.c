@@ -17,20 +17,6 @@ static void strip(const struct format_strip *s)
 }
 
 const struct format_class format_portable = {
-    .f16 = block_unpack_f16,
-    .bf16 = block_unpack_bf16,
-    .q4_0 = block_unpack_q4_0,
-    .q4_1 = block_unpack_q4_1,
-    .q5_0 = block_unpack_q5_0,
-    .q5_1 = block_unpack_q5_1,
-    .q8_0 = block_unpack_q8_0,
-    .q2_k = block_unpack_q2_k,
-    .q3_k = block_unpack_q3_k,
-    .q4_k = block_unpack_q4_k,
-    .q5_k = block_unpack_q5_k,
-    .q6_k = block_unpack_q6_k,
-    .iq4_nl = block_unpack_iq4_nl,
-    .iq4_xs = block_unpack_iq4_xs,
-    .mxfp4 = block_unpack_mxfp4,
+    BLOCK_UNPACK_ALL,
     .strip = strip,
 };

@@ -27,7 +27,7 @@ struct format_strip {
 };
 
 struct format_class {
-    // Unpacking by the registry's row; NULL: the portable one.
+    // Unpacking by the registry's row.
     format_unpack_fn f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0;
     format_unpack_fn q2_k, q3_k, q4_k, q5_k, q6_k, iq4_nl, iq4_xs, mxfp4;
     void (*strip)(const struct format_strip *s);
