@@ -26,16 +26,6 @@ struct about {
     uint64_t split_tensors;
 };
 
-static const char *key_name(const struct gguf *g, uint64_t i)
-{
-    return g->keys[i].name;
-}
-
-static const char *tensor_name(const struct gguf *g, uint64_t i)
-{
-    return g->tensors[i].name;
-}
-
 static struct gguf *create(void)
 {
     struct gguf *g = mem_alloc(sizeof *g);
@@ -91,7 +81,7 @@ static enum error index_keys(struct gguf *g, const struct gguf_reader *r)
     for (uint32_t i = 0; i < g->n_keys; i++) {
         char shown[GGUF_SHOWN_MAX + 4];
         const char *name = g->keys[i].name;
-        if (!gguf_name_add(g, &g->by_key, key_name, name, i))
+        if (!gguf_name_add(g, &g->by_key, gguf_key_name, name, i))
             return errtext_set(r->t, ERR_PARSE, "%s: metadata key %s is there twice", r->path,
                                gguf_shown(name, strlen(name), shown));
     }
@@ -146,7 +136,7 @@ static enum error index_tensors(struct gguf *g, struct errtext *t)
 {
     for (uint32_t i = 0; i < g->n_tensors; i++) {
         const char *name = g->tensors[i].name;
-        if (!gguf_name_add(g, &g->by_tensor, tensor_name, name, i))
+        if (!gguf_name_add(g, &g->by_tensor, gguf_tensor_name, name, i))
             return errtext_set(t, ERR_PARSE, "%s: tensor %s is there twice", gguf_path(g),
                                name);
         g->bytes += g->tensors[i].size;

@@ -30,12 +30,12 @@ bool gguf_name_add(
     return true;
 }
 
-static const char *key_name(const struct gguf *g, uint64_t i)
+const char *gguf_key_name(const struct gguf *g, uint64_t i)
 {
     return g->keys[i].name;
 }
 
-static const char *tensor_name(const struct gguf *g, uint64_t i)
+const char *gguf_tensor_name(const struct gguf *g, uint64_t i)
 {
     return g->tensors[i].name;
 }
@@ -53,8 +53,9 @@ const struct gguf_value *gguf_find(const struct gguf *g, const char *key)
 {
     char name[KEY_MAX];
     uint64_t i;
-    return gguf_name_find(g, &g->by_key, key_name, full(g, key, name), &i) ? &g->keys[i].value
-                                                                           : NULL;
+    return gguf_name_find(g, &g->by_key, gguf_key_name, full(g, key, name), &i)
+               ? &g->keys[i].value
+               : NULL;
 }
 
 static enum error is_missing(const struct gguf *g, const char *key, struct errtext *t)
@@ -191,7 +192,7 @@ enum error gguf_get_array(const struct gguf *g,
 const struct gguf_tensor *gguf_tensor_find(const struct gguf *g, const char *name)
 {
     uint64_t i;
-    return gguf_name_find(g, &g->by_tensor, tensor_name, name, &i) ? &g->tensors[i] : NULL;
+    return gguf_name_find(g, &g->by_tensor, gguf_tensor_name, name, &i) ? &g->tensors[i] : NULL;
 }
 
 enum error gguf_tensor_get(const struct gguf *g,

@@ -77,6 +77,8 @@ const char *gguf_shown(const char *s, size_t n, char out[GGUF_SHOWN_MAX + 4]);
 // Names in a map by their hash; names of one hash are told apart by further seeds.
 // The callback gives the name of an entry.
 typedef const char *(*gguf_name_fn)(const struct gguf *g, uint64_t i);
+const char *gguf_key_name(const struct gguf *g, uint64_t i);
+const char *gguf_tensor_name(const struct gguf *g, uint64_t i);
 bool gguf_name_find(const struct gguf *g,
                     const struct map *m,
                     gguf_name_fn name_of,
