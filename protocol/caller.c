@@ -229,5 +229,6 @@ enum error caller_next(struct caller *c,
 
 bool caller_wait(struct caller *c, int64_t timeout_ns, int fd)
 {
-    return (channel_wait(c->channel, timeout_ns, 0, &fd, fd >= 0 ? 1 : 0) & 3) != 0;
+    uint32_t ready = channel_wait(c->channel, timeout_ns, 0, &fd, fd >= 0 ? 1 : 0);
+    return (ready & (CHANNEL_INPUT | CHANNEL_MONITOR)) != 0;
 }

@@ -353,11 +353,11 @@ static uint32_t glance(const struct watch *w)
     struct channel *c = w->c;
     uint32_t ready = mail(w);
     if (!c->quiet && has_input(c->socket))
-        ready |= 1;
-    c->quiet = !(ready & 1);
+        ready |= CHANNEL_INPUT;
+    c->quiet = !(ready & CHANNEL_INPUT);
     // Hints that channel_recv took from the monitor on its way.
     if (c->monitor_due || (c->peers ? peers_has_closed(c->peers) : c->closed_hint))
-        ready |= 2;
+        ready |= CHANNEL_MONITOR;
     return ready;
 }
 
@@ -371,7 +371,7 @@ static uint32_t gather(struct watch *w)
     if (w->fds[1].revents && has_input(c->monitor))
         c->monitor_due = true;
     for (uint32_t i = 0; i < w->beside->n_fds; i++)
-        ready |= w->fds[2 + i].revents ? 4u << i : 0;
+        ready |= w->fds[2 + i].revents ? (uint32_t)CHANNEL_FD << i : 0;
     return ready | glance(w);
 }
 

@@ -83,12 +83,14 @@ struct channel_beside {
     struct mailbox *const *mailboxes;
     uint32_t n_mailboxes;
 };
+// What is ready: a bit each.
+enum { CHANNEL_INPUT = 1, CHANNEL_MONITOR = 2, CHANNEL_FD = 4 };
 #define CHANNEL_MAIL (UINT32_C(1) << 31)
 
 // Adaptive: spins up to `spin_ns` first, then blocks up to timeout (< 0: for ever).
-// Returns what is ready as bits: bit 0 the channel, bit 1 its monitor (ask
-// channel_closed_peer until ERR_AGAIN), bit 2+i fds[i], CHANNEL_MAIL one of the
-// mailboxes.  While messages never stop, monitor and fds are looked at now and then.
+// Returns what is ready: CHANNEL_INPUT, CHANNEL_MONITOR (ask channel_closed_peer until
+// ERR_AGAIN), CHANNEL_FD << i for fds[i], CHANNEL_MAIL for one of the mailboxes.
+// While messages never stop, monitor and fds are looked at now and then.
 uint32_t channel_wait_beside(struct channel *c,
                              int64_t timeout_ns,
                              int64_t spin_ns,

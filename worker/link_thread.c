@@ -244,7 +244,7 @@ static void turn(struct link_thread *l)
 {
     l->now = clock_now();
     l->n_taken = 0;
-    if (l->ready & 1)
+    if (l->ready & CHANNEL_INPUT)
         drain_channel(l);
     drain_mailbox(l);
     tell_working(l);
@@ -274,9 +274,9 @@ static void wait_for_more(struct link_thread *l)
     int64_t spin = l->n_taken < BURST ? l->o.spin_ns : 0;
     l->ready = channel_wait_beside(l->channel, left, spin, &beside);
     l->now = clock_now();
-    if (l->ready & 4)
+    if (l->ready & CHANNEL_FD)
         check_signals(l);
-    if (!(l->ready & 2))
+    if (!(l->ready & CHANNEL_MONITOR))
         return;
     uint64_t peer;
     while (!channel_closed_peer(l->channel, &peer))
@@ -337,7 +337,7 @@ enum error link_thread_start(const struct link_thread_options *o,
     struct link_thread *l = mem_alloc(sizeof *l);
     l->o = *o;
     l->signals = -1;
-    l->ready = 1;
+    l->ready = CHANNEL_INPUT;
     l->arena = arena_create();
     l->fx.arena = l->arena;
     l->to_link = mailbox_create();
