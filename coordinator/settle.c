@@ -166,13 +166,16 @@ static bool is_refused(struct core *c,
                        const struct rec_result *res,
                        struct effects *fx)
 {
-    struct rec_result bad = *res;
-    if (!res->worker_fault.n) {
-        if (is_sound(j, res))
-            return false;
-        bad.worker_fault = str_of("its result made no sense");
-        LOG_WARN("result.refused", "job=%" PRIu64 " first=%" PRIu64, res->job, res->first);
+    if (res->worker_fault.n) {
+        if (l)
+            worker_fault(c, l, res, fx);
+        return true;
     }
+    if (is_sound(j, res))
+        return false;
+    struct rec_result bad = *res;
+    bad.worker_fault = str_of("its result made no sense");
+    LOG_WARN("result.refused", "job=%" PRIu64 " first=%" PRIu64, res->job, res->first);
     if (l)
         worker_fault(c, l, &bad, fx);
     return true;

@@ -37,7 +37,7 @@ static struct shell *shell_create(const struct shell_options *o)
     s->due_end = &s->due;
     s->watch_due = INT64_MAX;
     s->trim_at = INT64_MAX;
-    s->ready = 1;
+    s->ready = CHANNEL_INPUT;
     s->now = s->opened = clock_now();
     s->from_journal = mailbox_create();
     s->from_pools = mailbox_create();
@@ -237,6 +237,15 @@ on_message(struct shell *s, const struct channel_peer *peer, const struct messag
     }
 }
 
+// Once a peer: it may send millions.
+static void note_refused(struct shell *s, uint64_t peer, const char *why)
+{
+    if (map_find(&s->refused, peer, NULL))
+        return;
+    map_set(&s->refused, peer, 1);
+    LOG_WARN("frame.refused", "peer=%" PRIu64 " why=\"%s\"", peer, why);
+}
+
 static uint32_t drain_channel(struct shell *s)
 {
     uint32_t n = 0;
@@ -248,9 +257,7 @@ static uint32_t drain_channel(struct shell *s)
         if (e == ERR_AGAIN || e == ERR_CLOSED)
             break;
         if (e) {
-            if (!map_find(&s->refused, peer.id, NULL)) // once: it may send millions
-                LOG_WARN("frame.refused", "peer=%" PRIu64 " why=\"%s\"", peer.id, t.text);
-            map_set(&s->refused, peer.id, 1);
+            note_refused(s, peer.id, t.text);
             api_fail(s, peer.id, m.id, e, t.text);
             continue;
         }
@@ -319,8 +326,8 @@ static bool one_turn(struct shell *s)
     turn_begin(s);
     bool any = s->due != NULL;
     drive_steps(s);
-    uint32_t n = s->ready & 1 ? drain_channel(s) : 0;
-    if (s->ready & 2)
+    uint32_t n = s->ready & CHANNEL_INPUT ? drain_channel(s) : 0;
+    if (s->ready & CHANNEL_MONITOR)
         drain_closed(s);
     any |= drain_journal(s) + drain_pools(s) + n > 0;
     api_submit_timers(s);
@@ -361,7 +368,7 @@ static void wait_for_more(struct shell *s)
     int64_t timeout = until == INT64_MAX ? -1 : until > now ? until - now : 0;
     int64_t spin = now < s->busy_until ? SPIN_NS : 0;
     s->ready = channel_wait_beside(s->channel, timeout, spin, &beside);
-    if (s->ready & 4)
+    if (s->ready & CHANNEL_FD)
         s->stopping = true;
 }
 
