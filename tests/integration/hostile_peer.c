@@ -27,7 +27,7 @@ struct attack {
 
 static uint32_t below(struct attack *a, uint32_t n)
 {
-    return rng_u32(&a->rng) % n;
+    return (uint32_t)rng_below(&a->rng, n);
 }
 
 static void make_payload(struct attack *a, struct message *m)
