@@ -92,6 +92,17 @@ static enum error api_results(struct call *c)
     return e ? e : answer_final(c, r);
 }
 
+// While it runs its status, then its document: both have the curve of a search.
+static enum error api_one(struct call *c)
+{
+    struct docket *r;
+    enum error e = api_job(c, &r);
+    if (e || !r->live)
+        return e ? e : answer_final(c, r);
+    struct value v = document_status(c->shell, r, c->a);
+    return api_answer(c, &v);
+}
+
 static enum error api_watch(struct call *c)
 {
     struct shell *s = c->shell;
@@ -274,6 +285,7 @@ const struct verb api_job_verbs[] = {
     {"validate", ROLE_READ, validate_args, api_validate},
     {"jobs", ROLE_READ, jobs_args, api_jobs},
     {"status", ROLE_READ, job_args, api_status},
+    {"job", ROLE_READ, job_args, api_one},
     {"watch", ROLE_READ, job_args, api_watch},
     {"results", ROLE_READ, job_args, api_results},
     {"why", ROLE_READ, job_args, api_why},

@@ -22,6 +22,7 @@ struct arguments {
     const char *state;
     const char *keys;
     const char *check;
+    const char *http;
     const char *log_level;
     bool allow_exec;
     bool catalog;
@@ -40,6 +41,9 @@ static const struct option_row rows[] = {
      "the state directory (journal, blobs, keys)", 0, 0, AT(state)},
     {"keys", 'k', OPTION_STR, "DIR", "SHOAL_KEYS", "the key directory; default STATE/keys", 0,
      0, AT(keys)},
+    {"http", 0, OPTION_STR, "ADDRESS", "SHOAL_HTTP",
+     "where HTTP clients come in: PORT (of 127.0.0.1), HOST:PORT or off; default any port", 0,
+     0, AT(http)},
     {"allow-exec", 0, OPTION_FLAG, NULL, NULL, "jobs may run commands on the workers", 0, 0,
      AT(allow_exec)},
     {"jobs-max", 0, OPTION_INT, "N", NULL, "open jobs at most; above it submit is refused", 1,
@@ -198,6 +202,7 @@ static int serve(const struct arguments *a, const struct endpoints *e, struct er
                               .state_dir = a->state,
                               .key_dir = a->keys,
                               .worker_program = worker_program(program),
+                              .http = strcmp(a->http, "off") == 0 ? NULL : a->http,
                               .allow_exec = a->allow_exec,
                               .records_max = (uint32_t)a->records_a_frame,
                               .credit_max = (uint32_t)a->credit,
@@ -225,7 +230,7 @@ static int usage(const struct errtext *t)
 
 int main(int argc, char **argv)
 {
-    struct arguments a = {.log_level = "info", .jobs_max = 10000};
+    struct arguments a = {.http = "0", .log_level = "info", .jobs_max = 10000};
     struct endpoints e = {.n = 0};
     struct errtext t = {{0}};
     enum log_level level = LOG_LEVEL_INFO;

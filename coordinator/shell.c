@@ -125,6 +125,8 @@ enum error shell_open(const struct shell_options *o, struct shell **out, struct 
     if (!e)
         e = channel_serve(o->endpoints, s->key_dir, &s->channel, t);
     if (!e)
+        e = gate_open(s, t);
+    if (!e)
         e = state_dir_announce(s, t);
     if (e) {
         shell_close(s);
@@ -141,6 +143,7 @@ void shell_close(struct shell *s)
 {
     if (!s)
         return;
+    gate_close(s);
     channel_close(s->channel);
     pool_destroy(s->drivers);
     pool_destroy(s->files);
@@ -329,7 +332,7 @@ static bool one_turn(struct shell *s)
     uint32_t n = s->ready & CHANNEL_INPUT ? drain_channel(s) : 0;
     if (s->ready & CHANNEL_MONITOR)
         drain_closed(s);
-    any |= drain_journal(s) + drain_pools(s) + n > 0;
+    any |= drain_journal(s) + drain_pools(s) + gate_drain(s) + n > 0;
     api_submit_timers(s);
     if (s->now >= core_next_deadline(s->core))
         turn_event(s, &(struct event){.type = EVENT_TICK});
@@ -355,8 +358,9 @@ static void trim(struct shell *s)
 
 static void wait_for_more(struct shell *s)
 {
-    struct mailbox *const mailboxes[] = {s->from_journal, s->from_pools};
-    struct channel_beside beside = {&s->signal_fd, 1, mailboxes, 2};
+    struct mailbox *const mailboxes[] = {s->from_journal, s->from_pools, gate_mailbox(s)};
+    const int fds[] = {s->signal_fd, gate_fd(s)};
+    struct channel_beside beside = {fds, fds[1] < 0 ? 1 : 2, mailboxes, s->gate ? 3 : 2};
     int64_t until = core_next_deadline(s->core);
     if (s->watch_due < until)
         until = s->watch_due;
@@ -364,12 +368,16 @@ static void wait_for_more(struct shell *s)
         until = s->trim_at;
     if (api_submit_due(s) < until)
         until = api_submit_due(s);
+    if (gate_due(s) < until)
+        until = gate_due(s);
     int64_t now = clock_now();
     int64_t timeout = until == INT64_MAX ? -1 : until > now ? until - now : 0;
     int64_t spin = now < s->busy_until ? SPIN_NS : 0;
     s->ready = channel_wait_beside(s->channel, timeout, spin, &beside);
     if (s->ready & CHANNEL_FD)
         s->stopping = true;
+    if (s->ready & 8)
+        gate_accept(s);
 }
 
 enum error shell_run(struct shell *s, struct errtext *t)

@@ -24,6 +24,7 @@ struct shell_options {
     const char *const *endpoints; // NULL-ended, at least one
     const char *state_dir;        // made when missing
     const char *key_dir;          // NULL: STATE/keys when an endpoint needs keys
+    const char *http;             // address of the HTTP side (http.h); NULL: none
     const char *worker_program;   // asked for its catalog when no worker came; NULL: none
     bool allow_exec;
     uint32_t records_max; // 0: the core's default

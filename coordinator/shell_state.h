@@ -21,6 +21,7 @@
 #include "common/mem.h"
 #include "coordinator/blobs.h"
 #include "coordinator/core.h"
+#include "coordinator/gate.h"
 #include "coordinator/journal.h"
 #include "coordinator/plan.h"
 #include "coordinator/pool.h"
@@ -195,6 +196,7 @@ struct shell {
     struct pool *drivers; // steps
     struct pool *files;   // blobs; one thread
     struct mailbox *from_pools;
+    struct gate *gate; // HTTP; NULL: none
     // turns
     struct turn *turn; // the open one
     struct turn *waiting, **waiting_end;

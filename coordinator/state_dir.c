@@ -81,6 +81,7 @@ static struct value announcement(const struct shell *s, struct arena *a)
     (void)value_set(a, &v, "endpoint", list.items[0]);
     (void)value_set(a, &v, "endpoints", list);
     (void)value_set(a, &v, "keys", s->key_dir ? value_str(a, s->key_dir) : value_null());
+    (void)value_set(a, &v, "http", gate_url(s) ? value_str(a, gate_url(s)) : value_null());
     (void)value_set(a, &v, "pid", value_int(getpid()));
     (void)value_set(a, &v, "version", value_str(a, SHOAL_VERSION));
     (void)value_set(a, &v, "incarnation", value_uint(journal_incarnation(s->journal)));

@@ -96,6 +96,10 @@ void turn_ask(struct shell *s, const struct journal_question *q)
 
 void turn_send(struct shell *s, uint64_t peer, const struct message *m)
 {
+    if (peer & GATE_PEER) {
+        gate_message(s, peer, m);
+        return;
+    }
     enum error e = channel_send(s->channel, peer, m);
     if (e == ERR_LIMIT)
         LOG_ERROR("send.limit", "type=%s peer=%llu", message_name(m->type),

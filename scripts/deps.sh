@@ -13,9 +13,9 @@
 set -eu
 
 build="make gcc libc6-dev pkg-config libzmq3-dev libmsgpack-dev libsqlite3-dev
-       libsodium-dev libfyaml-dev libpcre2-dev libopenmpi-dev"
+       libsodium-dev libfyaml-dev libpcre2-dev libmicrohttpd-dev libopenmpi-dev"
 run="openmpi-bin berkeley-abc procps"
-tests="check util-linux"
+tests="check curl util-linux"
 lint="clang clang-format clang-tidy shellcheck"
 bench="gearman-job-server libgearman-dev python3-distributed parallel"
 

@@ -136,6 +136,7 @@ static enum error start_cluster(struct run *r)
     struct local_options o = {
         .dir = r->dir,
         .scratch = arena_printf(r->arena, "%s/scratch", r->dir),
+        .http = "off",
         .allow_exec = true,
         .loud = r->args.verbose,
         .n_ranks = (uint32_t)r->args.ranks,

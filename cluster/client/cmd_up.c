@@ -28,7 +28,7 @@ enum { RANKS_MAX = 4096, LONELY_S = 600 };
 #define READY_LOOK     (5 * CLOCK_MS)
 
 struct arguments {
-    const char *state, *listen;
+    const char *state, *listen, *http;
     int64_t ranks, pods;
     bool allow_exec, foreground, json;
 };
@@ -44,6 +44,9 @@ static const struct option_row rows[] = {
      "the state directory; default ~/.local/state/shoal", 0, 0, AT(state)},
     {"listen", 'l', OPTION_STR, "URL", NULL,
      "listen there too, as tcp://*:7420, with the keys of STATE/keys", 0, 0, AT(listen)},
+    {"http", 0, OPTION_STR, "ADDRESS", "SHOAL_HTTP",
+     "where HTTP clients come in: PORT (of 127.0.0.1), HOST:PORT or off; default any port", 0,
+     0, AT(http)},
     {"allow-exec", 0, OPTION_FLAG, NULL, NULL, "jobs may run commands", 0, 0, AT(allow_exec)},
     {"foreground", 0, OPTION_FLAG, NULL, NULL, "stay here, with the logs, until interrupted", 0,
      0, AT(foreground)},
@@ -73,6 +76,7 @@ static enum error start(struct up *u)
 {
     struct local_options o = {.dir = u->dir,
                               .listen = u->args.listen,
+                              .http = u->args.http,
                               .allow_exec = u->args.allow_exec,
                               .loud = u->args.foreground,
                               .n_ranks = (uint32_t)u->args.ranks,

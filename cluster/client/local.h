@@ -22,6 +22,7 @@ struct local;
 struct local_options {
     const char *dir;     // state directory, absolute
     const char *listen;  // one more endpoint, or NULL
+    const char *http;    // where HTTP clients come in; NULL: the coordinator's default
     const char *scratch; // of the workers, or NULL: their default
     bool allow_exec;
     bool loud; // logs on our standard error instead of files in dir

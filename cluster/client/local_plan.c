@@ -71,6 +71,8 @@ static enum error plan_coordinator(struct local *l, struct errtext *t)
     add_two(&line, "--listen", l->url);
     add_two(&line, "--listen", l->o.listen);
     add_two(&line, "--state", l->o.dir);
+    if (l->o.http)
+        add_two(&line, "--http", l->o.http);
     if (l->o.allow_exec)
         add(&line, "--allow-exec");
     (void)snprintf(l->coordinator.name, sizeof l->coordinator.name, "coordinator");

@@ -62,6 +62,7 @@ static void destroy(void *state)
         history_fini(&s->history);
     mem_free(s->trials);
     mem_free(s->best);
+    mem_free(s->curve);
     arena_destroy(s->arena);
     arena_destroy(s->scratch);
     mem_free(s);

@@ -8,7 +8,7 @@
 #include "coordinator/drivers/search_state.h"
 
 // The front shown while the search runs is cut; the result has it whole.
-enum { FRONT_SHOWN = 20 };
+enum { FRONT_SHOWN = 20, CURVE_SHOWN = 200 };
 
 static const char *const verdicts[] = {
     [SCORE_FEASIBLE] = "ok",
@@ -19,6 +19,38 @@ static const char *const verdicts[] = {
 static void put(struct arena *a, struct value *map, const char *key, struct value v)
 {
     (void)value_set(a, map, key, v);
+}
+
+// --- the curve ----------------------------------------------------------------------
+static void take_into_curve(struct search *s, uint32_t trial)
+{
+    if (s->objectives.n > 1)
+        return;
+    if (s->n_curve == s->cap_curve) {
+        s->cap_curve = s->cap_curve ? s->cap_curve * 2 : 16;
+        s->curve = mem_realloc(s->curve, s->cap_curve * sizeof *s->curve);
+    }
+    s->curve[s->n_curve++] = trial;
+}
+
+// [[trial, value], …]: the best so far, from each trial that made it better; of a long
+// curve its last points and, thinned, those before.
+static struct value curve_value(const struct search *s, struct arena *a)
+{
+    struct value list = value_list();
+    uint32_t first = s->n_curve > CURVE_SHOWN ? s->n_curve - CURVE_SHOWN / 2 : 0;
+    uint32_t step = first / (CURVE_SHOWN / 2) + 1;
+    for (uint32_t i = 0; i < s->n_curve; i++) {
+        if (i < first && i % step)
+            continue;
+        double loss = search_record(s, s->curve[i])->score.losses[0];
+        struct value point = value_list();
+        (void)value_push(a, &point, value_uint(s->curve[i]));
+        (void)value_push(a, &point,
+                         value_float(s->objectives.goals[0].is_maximized ? -loss : loss));
+        (void)value_push(a, &list, point);
+    }
+    return list;
 }
 
 // --- the best -----------------------------------------------------------------------
@@ -44,6 +76,7 @@ static void take_into_best(struct search *s, uint32_t trial)
         s->best = mem_realloc(s->best, s->cap_best * sizeof *s->best);
     }
     s->best[s->n_best++] = trial;
+    take_into_curve(s, trial);
 }
 
 void search_score(struct search *s, uint32_t trial)
@@ -63,7 +96,7 @@ void search_score(struct search *s, uint32_t trial)
 
 void search_rescore(struct search *s)
 {
-    s->n_failed = s->n_infeasible = s->n_best = 0;
+    s->n_failed = s->n_infeasible = s->n_best = s->n_curve = 0;
     for (uint32_t i = 0; i < s->n_scored; i++)
         search_score(s, i);
 }
@@ -117,6 +150,8 @@ struct value search_progress(const struct search *s, struct arena *a)
         put(a, &v, "front_size", value_uint(s->n_best));
     put(a, &v, "goals", goal_names(s, a));
     put_best(s, FRONT_SHOWN, &v, a);
+    if (s->objectives.n == 1)
+        put(a, &v, "curve", curve_value(s, a));
     return v;
 }
 
@@ -160,6 +195,8 @@ static struct value stats_value(const struct search *s, struct arena *a)
         isfinite(s->space->n_points) ? value_float(s->space->n_points)
                                      : value_str(a, "infinite"));
     put(a, &v, "space_parameters", value_uint(s->space->n_slots));
+    if (s->objectives.n == 1)
+        put(a, &v, "curve", curve_value(s, a));
     if (remark)
         put(a, &v, "remark", value_str(a, remark));
     return v;

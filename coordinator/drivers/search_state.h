@@ -45,6 +45,9 @@ struct search {
     const char *why_no_digest;
     uint32_t n_best, cap_best;
     uint32_t *best; // the best trial, or the front, ascending
+    // Of one objective: the trials that were the best of all before them.
+    uint32_t n_curve, cap_curve;
+    uint32_t *curve;
 };
 
 enum { SEARCH_TRIALS_MAX = 100000000 };

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// attend.c - blocked attention with online softmax.
+//
+// The canonical order: blocks of KV_PAGE positions ascend; within one, scores are
+// dots, the new maximum is taken, sum and result are scaled by e^(old - new), the
+// block's weights are summed in 16 lanes, its values added one position after the
+// other by a fused multiply-add.  A query sees nothing of its neighbours.
+#include <math.h>
+#include <string.h>
+
+#include "worker/experts/engine_state.h"
+#include "worker/tensor/curves.h"
+#include "worker/tensor/kernels.h"
+
+struct softmax {
+    float most, sum;
+    float *out;
+};
+
+// `score` is of the first n positions of the block, those that this query sees.
+static void add_block(
+    struct softmax *s, const struct attend *a, const float *values, float *score, uint32_t n)
+{
+    size_t stride = a->latent ? a->key : a->value;
+    float most = s->most;
+    for (uint32_t i = 0; i < n; i++)
+        most = score[i] > most ? score[i] : most;
+    float shrink = curves_exp(s->most - most);
+    s->sum = s->sum * shrink + curves_exp_from(score, score, most, n);
+    s->most = most;
+    kernels_scale(s->out, shrink, a->value);
+    for (uint32_t i = 0; i < n; i++)
+        kernels_axpy(s->out, score[i], values + i * stride, a->value);
+}
+
+static void score_block(const struct attend *a,
+                        uint32_t first,
+                        uint32_t n,
+                        const float *keys,
+                        float scale,
+                        float *scores)
+{
+    struct format_shape s = {.n_in = a->key,
+                             .n_out = n,
+                             .n_x = a->n - first,
+                             .x_stride = a->q_stride,
+                             .y_stride = KV_PAGE};
+    format_matmul(format_find(FORMAT_F32), keys, &s, a->q + first * a->q_stride,
+                  scores + (size_t)first * KV_PAGE);
+    kernels_scale(scores + (size_t)first * KV_PAGE, scale, (size_t)(a->n - first) * KV_PAGE);
+}
+
+void engine_attend(struct engine *e, const struct attend *a)
+{
+    struct arena_mark mark = arena_mark(e->step);
+    uint32_t end = a->position + a->n;
+    float *room = engine_matrix(e, KV_PAGE, (size_t)a->key + a->value);
+    float *scores = engine_matrix(e, a->n, KV_PAGE);
+    struct softmax *state = arena_alloc(e->step, a->n * sizeof *state);
+
+    for (uint32_t i = 0; i < a->n; i++) {
+        state[i] = (struct softmax){.most = -INFINITY, .out = a->out + i * a->out_stride};
+        memset(state[i].out, 0, a->value * sizeof *a->out);
+    }
+    for (uint32_t from = 0; from < end; from += KV_PAGE) {
+        uint32_t n = end - from < KV_PAGE ? end - from : KV_PAGE;
+        uint32_t first = from > a->position ? from - a->position : 0;
+        struct kv_rows rows = kv_get(e->kv, a->at, from / KV_PAGE, n, room);
+        score_block(a, first, n, rows.keys, e->score_scale, scores);
+        for (uint32_t i = first; i < a->n; i++) {
+            uint32_t seen = a->position + i + 1 - from;
+            add_block(&state[i], a, rows.values, scores + (size_t)i * KV_PAGE,
+                      seen < n ? seen : n);
+        }
+    }
+    for (uint32_t i = 0; i < a->n; i++)
+        kernels_scale(state[i].out, 1 / state[i].sum, a->value);
+    arena_release(e->step, mark);
+}

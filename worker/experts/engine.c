@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: MIT
+#include "worker/experts/engine.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "worker/experts/engine_state.h"
+#include "worker/experts/norm.h"
+
+_Static_assert((int)ENGINE_PAGE == (int)KV_PAGE, "one page");
+
+enum { TOKENS_DEFAULT = 512 };
+
+// ---- products and gathers ----------------------------------------------------------
+
+float *engine_matrix(struct engine *e, size_t rows, size_t columns)
+{
+    return arena_room(e->step, (rows * columns + 1) * sizeof(float));
+}
+
+const float *engine_floats(struct engine *e, const struct gguf_tensor *t)
+{
+    if (!t)
+        return NULL;
+    if (t->format->type == FORMAT_F32)
+        return (const float *)(const void *)t->data;
+    size_t n = (size_t)(t->n_rows * t->dims[0]);
+    float *x = engine_matrix(e, 1, n);
+    format_unpack(t->format, t->data, x, n);
+    return x;
+}
+
+float *engine_rows(struct engine *e,
+                   const struct gguf_tensor *w,
+                   uint32_t z,
+                   struct range rows,
+                   const float *x,
+                   uint32_t n)
+{
+    struct format_shape s = {.n_in = w->dims[0],
+                             .n_out = range_n(rows),
+                             .n_x = n,
+                             .x_stride = w->dims[0],
+                             .y_stride = range_n(rows)};
+    float *y = engine_matrix(e, n, s.n_out);
+    if (n && s.n_out)
+        format_matmul(w->format, w->data + (z * w->dims[1] + rows.from) * w->row_bytes, &s, x,
+                      y);
+    return y;
+}
+
+static uint32_t first_of(uint32_t rank, uint32_t columns, uint32_t size)
+{
+    return (uint32_t)((uint64_t)columns * rank / size);
+}
+
+// All give as much as the widest part, for the collective's sake.
+float *engine_gather(struct engine *e, float *part, uint32_t n, uint32_t columns, uint32_t unit)
+{
+    if (e->size == 1)
+        return part;
+    int64_t start = clock_now();
+    size_t widest = ((size_t)columns + e->size - 1) / e->size * unit * n;
+    size_t mine = range_n(engine_part(e, columns, false)) * unit * n;
+    float *in = engine_matrix(e, 1, widest), *all = engine_matrix(e, e->size, widest);
+    float *out = engine_matrix(e, n, (size_t)columns * unit);
+    memcpy(in, part, mine * sizeof *in);
+    memset(in + mine, 0, (widest - mine) * sizeof *in);
+    group_allgather(e->group, in, widest * sizeof *in, all);
+    for (uint32_t r = 0; r < e->size; r++) {
+        size_t from = (size_t)first_of(r, columns, e->size) * unit;
+        size_t width = (size_t)first_of(r + 1, columns, e->size) * unit - from;
+        for (uint32_t t = 0; t < n; t++)
+            memcpy(out + t * (size_t)columns * unit + from, all + r * widest + t * width,
+                   width * sizeof *out);
+    }
+    e->exchange_ns += clock_now() - start;
+    return out;
+}
+
+float *engine_product(struct engine *e, const struct gguf_tensor *w, const float *x, uint32_t n)
+{
+    uint32_t rows = (uint32_t)w->dims[1];
+    float *y = engine_rows(e, w, 0, engine_part(e, rows, e->replicate), x, n);
+    return e->replicate ? y : engine_gather(e, y, n, rows, 1);
+}
+
+float *engine_normed(struct engine *e, const struct batch *b, const struct gguf_tensor *norm)
+{
+    size_t d = e->m->h.d;
+    const float *w = engine_floats(e, norm);
+    float *x = engine_matrix(e, b->n, d);
+    for (uint32_t t = 0; t < b->n; t++)
+        norm_rms(b->h + t * d, w, d, e->m->h.eps, x + t * d);
+    return x;
+}
+
+// ---- life ----------------------------------------------------------------------------
+
+static const struct format *kv_format(enum engine_kv kv)
+{
+    return format_find(kv == ENGINE_KV_F16    ? FORMAT_F16
+                       : kv == ENGINE_KV_Q8_0 ? FORMAT_Q8_0
+                                              : FORMAT_F32);
+}
+
+static struct kv_shape kv_shape_of(const struct engine *e, const struct engine_options *o)
+{
+    const struct hyper *h = &e->m->h;
+    bool mla = e->m->arch->mla;
+    return (struct kv_shape){
+        .format = kv_format(o->kv),
+        .n_layers = h->n_layers,
+        .n_heads = mla ? 1 : (uint32_t)range_n(e->kv_heads),
+        .key = mla ? h->kv_rank + h->n_rot : h->key,
+        .value = mla ? 0 : h->value,
+        .n_pages = o->n_positions / KV_PAGE + (o->n_positions % KV_PAGE != 0),
+    };
+}
+
+enum error engine_create(const struct model *m,
+                         const struct engine_options *o,
+                         struct group *g,
+                         struct engine **out,
+                         struct errtext *t)
+{
+    const struct hyper *h = &m->h;
+    uint32_t per = h->n_heads / h->n_kv_heads;
+    struct engine *e = mem_alloc(sizeof *e);
+    e->m = m;
+    e->group = g;
+    e->rank = group_rank(g);
+    e->size = group_size(g);
+    e->replicate = o->replicate || e->size == 1;
+    e->n_tokens = o->n_tokens ? o->n_tokens : TOKENS_DEFAULT;
+    e->score_scale = rope_score_scale(m);
+    e->heads = engine_part(e, h->n_heads, e->replicate);
+    if (range_n(e->heads))
+        e->kv_heads = (struct range){e->heads.from / per, (e->heads.to - 1) / per + 1};
+    struct kv_shape shape = kv_shape_of(e, o);
+    enum error err = kv_create(&shape, &e->kv, t);
+    if (err) {
+        mem_free(e);
+        return err;
+    }
+    rope_init(&e->rope, m);
+    e->step = arena_create();
+    e->load = mem_alloc(((size_t)h->n_layers * h->n_experts + 1) * sizeof *e->load);
+    *out = e;
+    return OK;
+}
+
+void engine_destroy(struct engine *e)
+{
+    if (!e)
+        return;
+    mem_free(e->load);
+    arena_destroy(e->step);
+    rope_fini(&e->rope);
+    kv_destroy(e->kv);
+    mem_free(e);
+}
+
+uint32_t engine_open(struct engine *e)
+{
+    return kv_open(e->kv);
+}
+
+void engine_close(struct engine *e, uint32_t sequence)
+{
+    kv_close(e->kv, sequence);
+}
+
+uint32_t engine_length(const struct engine *e, uint32_t sequence)
+{
+    return kv_length(e->kv, sequence);
+}
+
+uint32_t engine_reuse(struct engine *e, uint32_t sequence, uint32_t from, uint32_t n)
+{
+    return kv_reuse(e->kv, sequence, from, n);
+}
+
+uint32_t engine_free(const struct engine *e)
+{
+    return kv_free_pages(e->kv) * KV_PAGE;
+}
+
+uint32_t engine_need(const struct engine *e, uint32_t sequence, uint32_t n)
+{
+    return kv_need_pages(e->kv, sequence, n) * KV_PAGE;
+}
+
+// ---- a step --------------------------------------------------------------------------
+
+static enum error take_pages(struct engine *e, const struct engine_run *runs, uint32_t n)
+{
+    uint64_t pages = 0, tokens = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        pages += kv_need_pages(e->kv, runs[i].sequence, runs[i].n);
+        tokens += runs[i].n;
+    }
+    assert(tokens <= e->n_tokens);
+    return pages > kv_free_pages(e->kv) ? ERR_LIMIT : OK;
+}
+
+static void embed(struct engine *e, struct batch *b, uint32_t at, const struct engine_run *run)
+{
+    const struct gguf_tensor *w = e->m->embed;
+    size_t d = e->m->h.d;
+    for (uint32_t i = 0; i < run->n; i++) {
+        assert(run->tokens[i] >= 0 && (uint32_t)run->tokens[i] < e->m->h.n_vocab);
+        format_unpack(w->format, w->data + (size_t)run->tokens[i] * w->row_bytes,
+                      b->h + (at + i) * d, d);
+    }
+}
+
+static struct batch begin(struct engine *e, const struct engine_run *runs, uint32_t n_runs)
+{
+    struct batch b = {.runs = runs, .n_runs = n_runs};
+    uint32_t reach = 0;
+    arena_reset(e->step);
+    for (uint32_t i = 0; i < n_runs; i++)
+        b.n += runs[i].n;
+    b.position = arena_room(e->step, b.n * sizeof *b.position + 1);
+    b.first = arena_room(e->step, n_runs * sizeof *b.first + 1);
+    b.h = engine_matrix(e, b.n, e->m->h.d);
+    for (uint32_t i = 0, at = 0; i < n_runs; at += runs[i++].n) {
+        uint32_t from = kv_length(e->kv, runs[i].sequence);
+        b.first[i] = at;
+        for (uint32_t j = 0; j < runs[i].n; j++)
+            b.position[at + j] = from + j;
+        embed(e, &b, at, &runs[i]);
+        kv_grow(e->kv, runs[i].sequence, runs[i].n);
+        reach = from + runs[i].n > reach ? from + runs[i].n : reach;
+    }
+    rope_reach(&e->rope, reach);
+    return b;
+}
+
+// Of the last tokens of each run that wants them.
+static void logits(struct engine *e, const struct batch *b)
+{
+    const struct hyper *h = &e->m->h;
+    const float *w = engine_floats(e, e->m->output_norm);
+    float *x = engine_matrix(e, b->n, h->d);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < b->n_runs; i++)
+        for (uint32_t j = b->runs[i].n - b->runs[i].n_logits; j < b->runs[i].n; j++)
+            norm_rms(b->h + (size_t)(b->first[i] + j) * h->d, w, h->d, h->eps,
+                     x + (size_t)n++ * h->d);
+    if (!n)
+        return;
+    const float *y = engine_product(e, e->m->output, x, n);
+    for (uint32_t i = 0; i < b->n_runs; i++) {
+        size_t size = (size_t)b->runs[i].n_logits * h->n_vocab;
+        if (size)
+            memcpy(b->runs[i].logits, y, size * sizeof *y);
+        y += size;
+    }
+}
+
+enum error engine_step(struct engine *e, const struct engine_run *runs, uint32_t n)
+{
+    int64_t start = clock_now();
+    enum error err = take_pages(e, runs, n);
+    if (err)
+        return err;
+    struct batch b = begin(e, runs, n);
+    for (uint32_t i = 0; i < e->m->h.n_layers && b.n; i++) {
+        struct arena_mark mark = arena_mark(e->step);
+        engine_attention(e, &b, i);
+        arena_release(e->step, mark);
+        engine_ffn(e, &b, i);
+        arena_release(e->step, mark);
+    }
+    logits(e, &b);
+    e->tokens_done += b.n;
+    e->steps_done++;
+    e->total_ns += clock_now() - start;
+    return OK;
+}
+
+void engine_stats(const struct engine *e, struct engine_stats *out)
+{
+    *out = (struct engine_stats){.load = e->load,
+                                 .n_tokens = e->tokens_done,
+                                 .n_steps = e->steps_done,
+                                 .total_ns = e->total_ns,
+                                 .exchange_ns = e->exchange_ns};
+}

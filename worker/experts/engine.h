@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// engine.h - a model at work: a batch of sequences in, logits out.
+//
+// Every rank of the gang makes the same calls with the same arguments and gets
+// the same logits.  A logit depends on its sequence's tokens alone: not on the
+// number of ranks or threads, on what else is in the batch, on how a prompt was
+// cut into steps, nor on whether its first pages were another sequence's.
+//
+// Attention and dense parts are split by output rows (heads), the experts sliced
+// by output rows; what a rank made goes to all by a gather, so that no sum is
+// ever cut into partial sums.
+//
+// A sequence keeps its keys and values in pages of ENGINE_PAGE positions out of
+// one pool; a page can belong to several sequences.
+//
+// Ownership  The engine borrows model and group, which outlive it.
+// Threads    The worker's main thread.
+
+#ifndef WORKER_EXPERTS_ENGINE_H
+#define WORKER_EXPERTS_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "worker/experts/model.h"
+#include "worker/group.h"
+
+enum { ENGINE_PAGE = 64 }; // as in kv.h
+
+enum engine_kv { ENGINE_KV_DEFAULT, ENGINE_KV_F32, ENGINE_KV_F16, ENGINE_KV_Q8_0 };
+
+// Numerics are exact: float32 activations, weights as float32.
+struct engine_options {
+    enum engine_kv kv;    // default: f32
+    bool replicate;       // every rank does all of the attention and dense parts
+    uint32_t n_positions; // room of the pool, rounded up to pages
+    uint32_t n_tokens;    // most tokens of one step; 0: 512
+};
+
+struct engine;
+
+// ERR_LIMIT: memory; ERR_UNSUPPORTED: a format or size that the options do not fit.
+MUST_CHECK enum error engine_create(const struct model *m,
+                                    const struct engine_options *o,
+                                    struct group *g,
+                                    struct engine **out,
+                                    struct errtext *t);
+void engine_destroy(struct engine *e); // NULL is fine
+
+// A new empty sequence's number; numbers are used again.
+uint32_t engine_open(struct engine *e);
+void engine_close(struct engine *e, uint32_t sequence);
+uint32_t engine_length(const struct engine *e, uint32_t sequence); // positions it holds
+// Begin the empty `sequence` with the first n positions of `from`, whole pages
+// only; returns how many it got.
+uint32_t engine_reuse(struct engine *e, uint32_t sequence, uint32_t from, uint32_t n);
+uint32_t engine_free(const struct engine *e); // positions for which there are free pages
+// Positions that a step of n more tokens would take from the pool.
+uint32_t engine_need(const struct engine *e, uint32_t sequence, uint32_t n);
+
+// Some more tokens of one sequence.
+struct engine_run {
+    uint32_t sequence;
+    const int32_t *tokens; // each below n_vocab
+    uint32_t n;
+    uint32_t n_logits; // of the last so many tokens, at most n
+    float *logits;     // out: [n_logits][n_vocab], on every rank
+    uint16_t *routing; // out or NULL: [moe layers][n][top_k], ascending experts
+};
+
+// One step: the runs' tokens together, at most n_tokens.  Each sequence stands in
+// one run only.  ERR_LIMIT: no free pages, nothing has changed.
+MUST_CHECK enum error engine_step(struct engine *e, const struct engine_run *runs, uint32_t n);
+
+// Since the creation: tokens through each expert [layer][expert], and seconds.
+struct engine_stats {
+    const uint64_t *load; // [n_layers][n_experts], zero for dense layers
+    uint64_t n_tokens, n_steps;
+    int64_t total_ns, exchange_ns; // exchange: waiting for and talking with other ranks
+};
+void engine_stats(const struct engine *e, struct engine_stats *out);
+
+#endif

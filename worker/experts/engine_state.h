@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// engine_state.h - what the engine's files share; private to them.
+//
+// Everything of one step lies in the step's arena.  Matrices of activations are
+// row-major, one row per token.
+//
+// Threads    Main thread.
+
+#ifndef WORKER_EXPERTS_ENGINE_STATE_H
+#define WORKER_EXPERTS_ENGINE_STATE_H
+
+#include "common/arena.h"
+#include "worker/experts/engine.h"
+#include "worker/experts/kv.h"
+#include "worker/experts/rope.h"
+
+struct range {
+    uint32_t from, to;
+};
+
+// A step's tokens: where each stands, run by run.
+struct batch {
+    const struct engine_run *runs;
+    uint32_t n_runs, n;
+    uint32_t *position; // [n]
+    uint32_t *first;    // [n_runs] index of a run's first token
+    float *h;           // [n][d] hidden state, the same on every rank
+};
+
+struct engine {
+    const struct model *m;
+    struct group *group;
+    uint32_t rank, size;
+    bool replicate;
+    uint32_t n_tokens;
+    float score_scale;
+    struct range heads, kv_heads; // of this rank
+    struct kv *kv;
+    struct rope rope;
+    struct arena *step;
+    uint64_t *load;
+    uint64_t tokens_done, steps_done;
+    int64_t total_ns, exchange_ns;
+};
+
+static inline size_t range_n(struct range r)
+{
+    return r.to - r.from;
+}
+
+// Part `rank` of n rows; everything when `whole`.
+static inline struct range engine_part(const struct engine *e, uint32_t n, bool whole)
+{
+    if (whole)
+        return (struct range){0, n};
+    return (struct range){(uint32_t)((uint64_t)n * e->rank / e->size),
+                          (uint32_t)((uint64_t)n * (e->rank + 1) / e->size)};
+}
+
+float *engine_matrix(struct engine *e, size_t rows, size_t columns);
+const float *engine_floats(struct engine *e, const struct gguf_tensor *t); // NULL gives NULL
+
+// y[n][rows.from..to) of a tensor's slice `z` (of its third dimension) with x[n].
+float *engine_rows(struct engine *e,
+                   const struct gguf_tensor *w,
+                   uint32_t z,
+                   struct range rows,
+                   const float *x,
+                   uint32_t n);
+// Every rank gives its part, as engine_part has it, of rows of `columns` units of
+// `unit` floats; all get the n whole rows.
+float *
+engine_gather(struct engine *e, float *part, uint32_t n, uint32_t columns, uint32_t unit);
+// All rows of a product, on every rank: split and gathered, or all here.
+float *
+engine_product(struct engine *e, const struct gguf_tensor *w, const float *x, uint32_t n);
+float *engine_normed(struct engine *e, const struct batch *b, const struct gguf_tensor *norm);
+
+// h += attention(norm(h)), h += ffn(norm(h))
+void engine_attention(struct engine *e, struct batch *b, uint32_t layer);
+void engine_ffn(struct engine *e, struct batch *b, uint32_t layer);
+
+// The queries of one head of one run against its keys: q [n][stride], out [n][out_stride],
+// where the run's first query stands at `position`.
+struct attend {
+    struct kv_place at;
+    uint32_t n, position;
+    uint32_t key, value; // value: of the result; the first numbers of a key when latent
+    const float *q;
+    size_t q_stride;
+    float *out;
+    size_t out_stride;
+    bool latent;
+};
+void engine_attend(struct engine *e, const struct attend *a);
+
+#endif
