@@ -25,8 +25,10 @@ struct arena {
 
 static struct arena_chunk *chunk_create(size_t size)
 {
-    struct arena_chunk *c = mem_alloc(sizeof *c + size);
+    struct arena_chunk *c = mem_realloc(NULL, sizeof *c + size); // arena_alloc clears
+    c->next = NULL;
     c->size = size;
+    c->used = 0;
     return c;
 }
 

@@ -65,12 +65,14 @@ void mailbox_send(struct mailbox *m, void *p)
     m->ring[(m->head + n) & (m->size - 1)] = p;
     atomic_store(&m->n, n + 1);
     // Either we see that it dozes, or it sees the message before it sleeps.
-    if (atomic_load(&m->dozing) && atomic_exchange(&m->dozing, false)) {
+    bool wake = atomic_load(&m->dozing) && atomic_exchange(&m->dozing, false);
+    (void)pthread_mutex_unlock(&m->lock);
+    // Not before: whom we wake takes the lock next, often on this very CPU.
+    if (wake) {
         uint64_t one = 1;
         ssize_t wrote = write(m->fd, &one, sizeof one);
         (void)wrote; // EAGAIN: the counter is not zero, so the receiver wakes anyway
     }
-    (void)pthread_mutex_unlock(&m->lock);
 }
 
 void *mailbox_take(struct mailbox *m)

@@ -486,13 +486,11 @@ static enum error check_text(struct parser *p, const char *text, size_t n)
 
 static void open_library(struct parser *p)
 {
-    struct fy_diag_cfg quiet;
+    // Not fy_diag_cfg_default: it asks the terminal for its colours, a system call.
+    struct fy_diag_cfg quiet = {.level = FYET_ERROR, .module_mask = (1U << FYEM_MAX) - 1};
     struct fy_parse_cfg cfg = {.flags =
                                    FYPCF_QUIET | FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE};
 
-    fy_diag_cfg_default(&quiet);
-    quiet.fp = NULL;
-    quiet.level = FYET_ERROR;
     p->diag = fy_diag_create(&quiet);
     if (!p->diag)
         abort(); // small allocations do not fail
