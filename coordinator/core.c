@@ -51,6 +51,7 @@ struct core *core_create(const struct core_options *o)
         c->o.shard_target_ns = 250 * CLOCK_MS;
     c->recovering = true;
     c->wait_until = INT64_MAX; // until EVENT_RECOVERED
+    c->chat_due = INT64_MAX;
     // Numbers of different incarnations never meet: 2^40 leases each.
     c->next_lease = (o->incarnation << 40) + 1;
     return c;
@@ -121,7 +122,7 @@ on_result(struct core *c, struct rank *r, const struct message *m, struct effect
     heard(c, r, b->progress);
     if (b->seq > r->next_seq)
         return; // one before it was lost; the link sends both again
-    r->ack_due = true;
+    schedule_ack(c, r);
     if (b->seq < r->next_seq)
         return;
     r->next_seq++;
@@ -284,7 +285,7 @@ static void on_tick(struct core *c, struct effects *fx)
     }
 }
 
-static int64_t next_tick(const struct core *c)
+static int64_t next_look(const struct core *c)
 {
     int64_t at = c->n_pods || c->n_open ? c->now + TICK_IDLE : INT64_MAX;
     for (uint32_t i = 0; i < c->n_jobs; i++) {
@@ -296,6 +297,13 @@ static int64_t next_tick(const struct core *c)
     }
     if (c->gangs && at > c->now + TICK_BUSY)
         at = c->now + TICK_BUSY;
+    return at;
+}
+
+static int64_t next_tick(const struct core *c)
+{
+    int64_t look = next_look(c);
+    int64_t at = look < c->chat_due ? look : c->chat_due;
     return at > c->now ? at : c->now + CLOCK_MS;
 }
 

@@ -94,10 +94,11 @@ struct rank {
     uint64_t progress;
     int64_t moved;     // when progress last changed, or work came
     uint64_t next_seq; // of the RESULT expected
-    uint64_t ack_upto; // to say
     bool ack_due;
-    uint64_t acked; // the last that was said, and when
-    int64_t acked_at;
+    uint64_t acked;   // the last that was said
+    uint64_t *forget; // jobs that ended, to say
+    uint32_t n_forget, cap_forget;
+    int64_t chat_since; // when the oldest of those to say came up
     bool suspect;
     bool stalled; // its lease was revoked for standing still
     uint32_t beat_ms;
@@ -174,6 +175,7 @@ struct core {
     struct pod *alone_pod; // kept free for a suspect shard of alone_job
     struct job *alone_job;
     int64_t next_tick;
+    int64_t chat_due; // the first rank's ACK or FORGETs
     // Fair share: rank time served, by owner.
     struct map owner_by_hash; // -> index
     uint64_t *owner_ns;
@@ -255,6 +257,9 @@ void schedule_turn(struct core *c, struct effects *fx);
 void schedule_grant(
     struct core *c, struct rank *r, struct job *j, struct lease *l, struct effects *fx);
 void schedule_send_job(struct core *c, struct rank *r, struct job *j, struct effects *fx);
+// To be said to the rank some milliseconds later, with whatever else came up.
+void schedule_ack(struct core *c, struct rank *r);
+void schedule_forget(struct core *c, struct rank *r, uint64_t job);
 
 // liveness.c
 void liveness_tick(struct core *c, struct effects *fx);

@@ -347,17 +347,15 @@ void job_destroy(struct job *j)
 }
 
 // Ranks close their workloads; gangs of the job dissolve.
-static void tell_ranks(struct core *c, struct job *j, struct effects *fx)
+static void tell_ranks(struct core *c, struct job *j)
 {
     for (uint32_t i = 0; i < c->n_pods; i++)
         for (uint32_t k = 0; k < c->pods[i]->n_ranks; k++) {
             struct rank *r = c->pods[i]->ranks[k];
-            struct message *m;
             if (!r || !map_remove(&r->jobs, j->spec.number))
                 continue;
             r->told = 0;
-            (void)core_send(fx, r->peer, MSG_FORGET, &m);
-            m->forget.job = j->spec.number;
+            schedule_forget(c, r, j->spec.number);
         }
 }
 
@@ -406,7 +404,7 @@ void job_end(struct core *c,
         if (g->job == j && g->state != GANG_GOING)
             gang_dissolve(c, g, fx);
     }
-    tell_ranks(c, j, fx);
+    tell_ranks(c, j);
     forget_params(j);
     j->n_units = 0;
     if (c->alone_job == j) {

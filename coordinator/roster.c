@@ -166,6 +166,7 @@ void roster_remove_pod(struct core *c, struct pod *p)
         (void)map_remove(&c->rank_by_peer, r->peer);
         map_fini(&r->jobs);
         mem_free(r->grant);
+        mem_free(r->forget);
         mem_free(r);
     }
     uint32_t at = 0;

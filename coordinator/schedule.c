@@ -13,10 +13,9 @@
 // A lease may be copied when it is older than this and than its shard's usual time.
 #define COPY_AFTER (100 * INT64_C(1000000))
 
-// While a rank has work, so many RESULTs share an ACK, or it waits for so long (or
-// for the next tick).
+// So many RESULTs share an ACK, or it waits for so long.
 enum { ACK_EVERY = 32 };
-#define ACK_WAIT (10 * INT64_C(1000000))
+#define CHAT_WAIT (10 * CLOCK_MS)
 // A rank's credit is refilled by this part of it at least.
 enum { BURST = 2 };
 
@@ -54,6 +53,46 @@ static uint32_t candidates(struct core *c, struct arena *a, struct candidate **o
     return n;
 }
 
+static void chat(struct core *c, struct rank *r)
+{
+    if (!r->ack_due && !r->n_forget)
+        r->chat_since = c->now;
+}
+
+void schedule_ack(struct core *c, struct rank *r)
+{
+    chat(c, r);
+    r->ack_due = true;
+}
+
+void schedule_forget(struct core *c, struct rank *r, uint64_t job)
+{
+    chat(c, r);
+    if (r->n_forget == r->cap_forget) {
+        r->cap_forget = r->cap_forget ? r->cap_forget * 2 : 8;
+        r->forget = mem_realloc(r->forget, r->cap_forget * sizeof *r->forget);
+    }
+    r->forget[r->n_forget++] = job;
+}
+
+static void flush_forget(struct rank *r, struct effects *fx)
+{
+    for (uint32_t i = 0; i < r->n_forget; i++) {
+        struct message *m;
+        (void)core_send(fx, r->peer, MSG_FORGET, &m);
+        m->forget.job = r->forget[i];
+    }
+    r->n_forget = 0;
+}
+
+static bool is_to_forget(const struct rank *r, uint64_t job)
+{
+    for (uint32_t i = 0; i < r->n_forget; i++)
+        if (r->forget[i] == job)
+            return true;
+    return false;
+}
+
 void schedule_send_job(struct core *c, struct rank *r, struct job *j, struct effects *fx)
 {
     (void)c;
@@ -63,6 +102,8 @@ void schedule_send_job(struct core *c, struct rank *r, struct job *j, struct eff
     if (map_find(&r->jobs, j->spec.number, NULL))
         return;
     map_set(&r->jobs, j->spec.number, 1);
+    if (is_to_forget(r, j->spec.number)) // and now it is tried again
+        flush_forget(r, fx);
     struct message *m;
     (void)core_send(fx, r->peer, MSG_JOB, &m);
     *m = j->message; // borrows from the job, which outlives the turn
@@ -88,10 +129,30 @@ void schedule_grant(
     };
 }
 
-// Rare enough that they cost little, often enough that a rank's outbox stays small.
-static bool is_ack_wanted(const struct core *c, const struct rank *r)
+static void flush_ack(struct rank *r, struct effects *fx)
 {
-    return !r->n_held || r->next_seq - r->acked > ACK_EVERY || c->now - r->acked_at > ACK_WAIT;
+    struct message *m;
+    if (!r->ack_due)
+        return;
+    struct effect *e = core_send(fx, r->peer, MSG_ACK, &m);
+    e->after = true;
+    m->ack.upto = r->next_seq - 1;
+    r->ack_due = false;
+    r->acked = m->ack.upto;
+}
+
+// Nobody waits for these: rare enough that they cost little and stand in no answer's
+// way, often enough that a rank's outbox stays small.
+static void flush_chat(struct core *c, struct rank *r, struct effects *fx)
+{
+    if (!r->ack_due && !r->n_forget)
+        return;
+    if (r->next_seq - r->acked > ACK_EVERY || c->now - r->chat_since >= CHAT_WAIT) {
+        flush_forget(r, fx);
+        flush_ack(r, fx);
+    } else if (c->chat_due > r->chat_since + CHAT_WAIT) {
+        c->chat_due = r->chat_since + CHAT_WAIT;
+    }
 }
 
 static void flush_rank(struct core *c, struct rank *r, struct effects *fx)
@@ -105,15 +166,7 @@ static void flush_rank(struct core *c, struct rank *r, struct effects *fx)
         at += n;
     }
     r->n_grant = 0;
-    if (!r->ack_due || !is_ack_wanted(c, r))
-        return;
-    struct message *m;
-    struct effect *e = core_send(fx, r->peer, MSG_ACK, &m);
-    e->after = true;
-    m->ack.upto = r->next_seq - 1;
-    r->ack_due = false;
-    r->acked = m->ack.upto;
-    r->acked_at = c->now;
+    flush_chat(c, r, fx);
 }
 
 // Ranks that may take work of this job now.
@@ -279,6 +332,7 @@ void schedule_turn(struct core *c, struct effects *fx)
 {
     if (!c->disk_full && !c->recovering && c->n_pods)
         grant_all(c, fx);
+    c->chat_due = INT64_MAX;
     for (uint32_t i = 0; i < c->n_pods; i++)
         for (uint32_t k = 0; k < c->pods[i]->n_ranks; k++)
             if (c->pods[i]->ranks[k])
