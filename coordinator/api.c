@@ -35,25 +35,29 @@ static enum error unknown_verb(const struct call *c, const char *name)
 
 // ---- replies --------------------------------------------------------------------------
 
-static bool
-pack_reply(struct message *m, uint64_t id, const struct value *v, bool more, struct buf *b)
+static struct message reply_of(uint64_t id, struct bin packed, bool more)
 {
-    buf_init(b, REPLY_MAX);
-    pack_write(v, b);
-    *m = (struct message){.type = MSG_REPLY, .id = id};
-    m->reply.more = more;
-    m->reply.value = (struct bin){b->bytes, (uint32_t)b->n};
-    return !b->full;
+    struct message m = {.type = MSG_REPLY, .id = id};
+    m.reply.more = more;
+    m.reply.value = packed;
+    return m;
+}
+
+void api_reply_packed(struct shell *s, uint64_t peer, uint64_t id, struct bin packed, bool more)
+{
+    struct message m = reply_of(id, packed, more);
+    turn_send(s, peer, &m);
 }
 
 void api_reply(struct shell *s, uint64_t peer, uint64_t id, const struct value *v, bool more)
 {
-    struct message m;
     struct buf b;
-    if (pack_reply(&m, id, v, more, &b))
-        turn_send(s, peer, &m);
-    else
+    buf_init(&b, REPLY_MAX);
+    pack_write(v, &b);
+    if (b.full)
         api_fail(s, peer, id, ERR_LIMIT, "the answer is too large to be sent");
+    else
+        api_reply_packed(s, peer, id, (struct bin){b.bytes, (uint32_t)b.n}, more);
     buf_fini(&b);
 }
 
@@ -64,8 +68,9 @@ void api_reply_after(
     struct effect *e = effects_add(shell_fx(s), EFFECT_SEND);
     struct message *m = arena_alloc(a, sizeof *m);
     struct buf b;
-    (void)pack_reply(m, id, v, more, &b);
-    m->reply.value.p = arena_copy(a, b.bytes, b.n);
+    buf_init(&b, REPLY_MAX);
+    pack_write(v, &b);
+    *m = reply_of(id, (struct bin){arena_copy(a, b.bytes, b.n), (uint32_t)b.n}, more);
     buf_fini(&b);
     e->after = true;
     e->peer = peer;

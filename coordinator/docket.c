@@ -32,12 +32,14 @@ struct docket *docket_get(const struct shell *s, uint64_t number)
     return map_find(&s->docket_by_number, number, &p) ? (struct docket *)(uintptr_t)p : NULL;
 }
 
+static uint64_t id_key(const char *id)
+{
+    return hash_bytes(id, strlen(id), 0);
+}
+
 static bool id_is_taken(const struct shell *s, const char *id)
 {
-    for (uint32_t i = s->n_dockets; i-- > 0;)
-        if (strcmp(s->dockets[i]->id, id) == 0)
-            return true;
-    return false;
+    return map_find(&s->docket_by_id, id_key(id), NULL);
 }
 
 // Short, and hard to guess from the one before: a slip of the finger finds no job.
@@ -69,6 +71,7 @@ static void insert(struct shell *s, struct docket *r)
     }
     s->dockets[s->n_dockets++] = r;
     map_set(&s->docket_by_number, r->number, (uintptr_t)r);
+    map_set(&s->docket_by_id, id_key(r->id), (uintptr_t)r);
 }
 
 // Numbers are set aside in the journal well before they are given.
@@ -131,34 +134,49 @@ void docket_destroy(struct docket *r)
     mem_free(r);
 }
 
+// They stand by number.
+static uint32_t place_of(const struct shell *s, uint64_t number)
+{
+    uint32_t lo = 0, hi = s->n_dockets - 1;
+    while (lo < hi) {
+        uint32_t middle = lo + (hi - lo) / 2;
+        if (s->dockets[middle]->number < number)
+            lo = middle + 1;
+        else
+            hi = middle;
+    }
+    return lo;
+}
+
 void docket_remove(struct shell *s, struct docket *r)
 {
-    uint32_t at = s->n_dockets;
-    while (at-- > 0 && s->dockets[at] != r)
-        continue;
+    uint32_t at = place_of(s, r->number);
     memmove(s->dockets + at, s->dockets + at + 1,
             (s->n_dockets - at - 1) * sizeof(struct docket *));
     s->n_dockets--;
     (void)map_remove(&s->docket_by_number, r->number);
+    (void)map_remove(&s->docket_by_id, id_key(r->id));
     docket_destroy(r);
 }
 
 // ---- looking up --------------------------------------------------------------------
 
-// The newest job of exactly this id or name, else the only one whose id begins so.
+// The job of exactly this id, else the newest of this name, else the only one whose id begins so.
 enum error
 docket_find(const struct shell *s, const char *word, struct docket **out, struct errtext *t)
 {
     struct docket *by_name = NULL;
     struct docket *by_prefix = NULL;
     uint32_t n_prefix = 0;
+    uint64_t p;
     size_t n = strlen(word);
+    if (map_find(&s->docket_by_id, id_key(word), &p)
+        && strcmp(((struct docket *)(uintptr_t)p)->id, word) == 0) {
+        *out = (struct docket *)(uintptr_t)p;
+        return OK;
+    }
     for (uint32_t i = s->n_dockets; i-- > 0;) {
         struct docket *r = s->dockets[i];
-        if (strcmp(r->id, word) == 0) {
-            *out = r;
-            return OK;
-        }
         if (!by_name && strcmp(r->name, word) == 0)
             by_name = r;
         if (n && strncmp(r->id, word, n) == 0) {
@@ -193,32 +211,44 @@ void docket_set_document(struct docket *r, enum job_state state, const struct va
     buf_fini(&b);
 }
 
-// What the journal has need not be here; what it has not cannot stay for ever.
-static void forget_oldest(struct shell *s)
+static void recent_put(struct shell *s, struct recent *list, uint32_t size, struct docket *r)
 {
-    uint32_t n_documents = 0;
-    uint32_t n_unjournaled = 0;
-    for (uint32_t i = s->n_dockets; i-- > 0;) {
-        struct docket *r = s->dockets[i];
-        if (r->state == JOB_RUNNING || r->live)
-            continue;
-        if (!r->journaled && ++n_unjournaled > UNJOURNALED_KEPT) {
-            docket_remove(s, r);
-        } else if (r->journaled && r->document.n && ++n_documents > DOCUMENTS_KEPT) {
-            mem_free((void *)(uintptr_t)r->document.p);
-            r->document = (struct bin){NULL, 0};
-        }
+    if (!list->ring) {
+        list->ring = mem_alloc(size * sizeof *list->ring);
+        list->size = size;
     }
+    struct ended *at = &list->ring[list->n++ % list->size];
+    struct ended last = *at;
+    struct docket *old = docket_get(s, last.number);
+    *at = (struct ended){r->number, r->end_number};
+    if (!old || old->end_number != last.end_number || old->state == JOB_RUNNING || old->live)
+        return; // gone, or tried again since
+    if (!old->journaled) {
+        docket_remove(s, old);
+    } else {
+        mem_free((void *)(uintptr_t)old->document.p);
+        old->document = (struct bin){NULL, 0};
+    }
+}
+
+// What the journal has need not be here; what it has not cannot stay for ever.
+static void forget_oldest(struct shell *s, struct docket *r)
+{
+    r->end_number = ++s->n_ends;
+    if (!r->journaled)
+        recent_put(s, &s->unjournaled, UNJOURNALED_KEPT, r);
+    else
+        recent_put(s, &s->with_document, DOCUMENTS_KEPT, r);
 }
 
 void docket_ended(struct shell *s, struct docket *r, enum job_state state, const char *why)
 {
-    struct arena *a = arena_create();
     if (!r->document.n || r->document_state != state) {
+        struct arena *a = arena_create();
         struct value v = document_ended(s, r, state, why, a);
         docket_set_document(r, state, &v);
+        arena_destroy(a);
     }
-    arena_destroy(a);
     r->state = state;
     LOG_INFO("job.ended", "job=%s name=%s state=%s items=%" PRIu64 " failed=%" PRIu64, r->id,
              r->name, docket_state_name(state), r->n_items, r->n_failed);
@@ -230,7 +260,7 @@ void docket_ended(struct shell *s, struct docket *r, enum job_state state, const
         s->undropped = mem_realloc(s->undropped, s->cap_undropped * sizeof *s->undropped);
     }
     s->undropped[s->n_undropped++] = r->number;
-    forget_oldest(s);
+    forget_oldest(s, r);
 }
 
 void docket_drop_ended(struct shell *s)

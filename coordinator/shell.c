@@ -163,6 +163,9 @@ void shell_close(struct shell *s)
     core_destroy(s->core);
     arena_destroy(s->catalog_arena);
     map_fini(&s->docket_by_number);
+    map_fini(&s->docket_by_id);
+    mem_free(s->with_document.ring);
+    mem_free(s->unjournaled.ring);
     map_fini(&s->catalogs_seen);
     map_fini(&s->workers);
     map_fini(&s->refused);

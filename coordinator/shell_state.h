@@ -123,11 +123,21 @@ struct docket {
     uint64_t n_items;  // once ended
     uint64_t n_failed;
     uint64_t log_bytes;
+    uint64_t end_number; // its end among all since the start, 0: none
     bool journaled;      // its row is in the journal
     struct bin document; // packed, ours; empty: ask the journal
     enum job_state document_state;
     struct live *live; // NULL once ended
     struct watch *watches;
+};
+
+// The jobs that ended last: where one is put the one before falls out.
+struct recent {
+    struct ended {
+        uint64_t number, end_number;
+    } * ring;
+    uint32_t size;
+    uint64_t n;
 };
 
 // Somebody who waits for news of a job.
@@ -208,6 +218,9 @@ struct shell {
     struct docket **dockets; // by number
     uint32_t n_dockets, cap_dockets;
     struct map docket_by_number;
+    struct map docket_by_id; // hash of the id -> docket; ids whose hashes meet are not given
+    uint64_t n_ends;
+    struct recent with_document, unjournaled;
     struct docket *due, **due_end; // drivers to be stepped
     uint64_t *undropped;           // ended, the core still needs them
     uint32_t n_undropped, cap_undropped;
@@ -333,6 +346,8 @@ struct verb {
 };
 void api_call(struct shell *s, const struct channel_peer *peer, const struct message *m);
 void api_reply(struct shell *s, uint64_t peer, uint64_t id, const struct value *v, bool more);
+void api_reply_packed(
+    struct shell *s, uint64_t peer, uint64_t id, struct bin packed, bool more);
 // When the turn's writes are committed.
 void api_reply_after(
     struct shell *s, uint64_t peer, uint64_t id, const struct value *v, bool more);

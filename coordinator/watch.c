@@ -68,17 +68,15 @@ void watch_flush(struct shell *s)
 
 void watch_ended(struct shell *s, struct docket *r)
 {
-    if (!r->watches)
-        return;
-    struct arena *a = arena_create();
-    struct value v = document_unpack(r, r->document, a);
     for (struct watch *w = r->watches, *next; w; w = next) {
         next = w->next;
-        api_reply(s, w->peer, w->id, &v, false);
+        if (r->document.n)
+            api_reply_packed(s, w->peer, w->id, r->document, false);
+        else
+            api_fail(s, w->peer, w->id, ERR_LIMIT, "the answer is too large to be sent");
         mem_free(w);
     }
     r->watches = NULL;
-    arena_destroy(a);
 }
 
 void watch_forget(struct shell *s, uint64_t peer)
