@@ -54,6 +54,8 @@ static enum error set_up(struct journal *j, const char *path, struct errtext *t)
     j->durability = DURABILITY_FULL;
     (void)sqlite3_wal_hook(j->db, note_wal_pages, j);
     e = journal_migrate(j, path, t);
+    if (!e)
+        journal_room_open(j, path);
     return e ? e : journal_prepare(j, t);
 }
 
@@ -64,6 +66,7 @@ journal_open(const struct journal_options *o, struct journal **out, struct errte
     j->events = o->events;
     j->retry_ns = o->retry_ns;
     j->in = mailbox_create();
+    j->wal_fd = -1;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     enum error e = OK;
     if (sqlite3_open_v2(o->path, &j->db, flags, NULL))
@@ -203,6 +206,8 @@ static void *journal_thread(void *arg)
         mem_free(h);
         if (j->wal_pages > WAL_PAGES_MAX)
             checkpoint(j);
+        else if (j->durability == DURABILITY_FULL)
+            journal_room_make(j);
     }
     mem_free(group);
     return NULL;
@@ -254,6 +259,7 @@ void journal_close(struct journal *j)
         (void)pthread_join(j->thread, NULL);
     }
     journal_finalize(j);
+    journal_room_close(j);
     (void)sqlite3_close(j->db);
     mailbox_destroy(j->in);
     mem_free(j);

@@ -47,6 +47,8 @@ struct journal {
     enum durability durability; // that `synchronous` is set for
     struct journal_row row;
     int wal_pages;      // in the write-ahead log
+    int wal_fd;         // its file, -1: none
+    int64_t wal_bytes;  // of the file, with the room behind the log
     uint64_t n_handed;  // the caller's
     struct mailbox *in; // struct handed *
     struct mailbox *events;
@@ -70,6 +72,11 @@ MUST_CHECK enum error journal_migrate(struct journal *j, const char *path, struc
 // A statement that returns nothing, or text in *t and ERR_IO (ERR_BUSY, ERR_LIMIT: full).
 MUST_CHECK enum error journal_sql(struct journal *j, const char *sql, struct errtext *t);
 MUST_CHECK enum error journal_error(struct journal *j, struct errtext *t);
+
+// journal_room.c
+void journal_room_open(struct journal *j, const char *path);
+void journal_room_make(struct journal *j);
+void journal_room_close(struct journal *j);
 
 // journal_write.c: all batches in one transaction, or none of them.
 MUST_CHECK enum error journal_prepare(struct journal *j, struct errtext *t);
