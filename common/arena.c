@@ -9,7 +9,9 @@
 
 // First chunk: small, since every job has an arena; each further chunk doubles
 // up to CHUNK_MAX so that a large parse costs few allocations.
-enum { CHUNK_MIN = 1024, CHUNK_MAX = 256 * 1024, ALIGN = 16 };
+enum { CHUNK_MIN = 1024, CHUNK_MAX = 256 * 1024 };
+// Of anything, and of text: a parsed file is mostly short strings.
+enum { ALIGN = 16, PACKED = 1 };
 
 struct arena_chunk {
     struct arena_chunk *next;
@@ -65,30 +67,31 @@ static struct arena_chunk *chunk_advance(struct arena *a, size_t size)
     return a->current = c->next;
 }
 
-static void *take(struct arena *a, size_t size)
+static void *take(struct arena *a, size_t size, size_t align)
 {
-    size_t need = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     struct arena_chunk *c = a->current;
-    if (c->size - c->used < need)
-        c = chunk_advance(a, need);
-    void *p = c->bytes + c->used;
-    c->used += need;
-    return p;
+    size_t at = (c->used + align - 1) & ~(align - 1);
+    if (at > c->size || c->size - at < size) {
+        c = chunk_advance(a, size);
+        at = 0;
+    }
+    c->used = at + size;
+    return c->bytes + at;
 }
 
 void *arena_alloc(struct arena *a, size_t size)
 {
-    return memset(take(a, size), 0, size);
+    return memset(take(a, size, ALIGN), 0, size);
 }
 
 void *arena_room(struct arena *a, size_t size)
 {
-    return take(a, size);
+    return take(a, size, ALIGN);
 }
 
 void *arena_copy(struct arena *a, const void *p, size_t size)
 {
-    void *q = take(a, size);
+    void *q = take(a, size, ALIGN);
     if (size)
         memcpy(q, p, size);
     return q;
@@ -96,7 +99,7 @@ void *arena_copy(struct arena *a, const void *p, size_t size)
 
 char *arena_str(struct arena *a, const char *s, size_t n)
 {
-    char *q = take(a, n + 1);
+    char *q = take(a, n + 1, PACKED);
     if (n)
         memcpy(q, s, n);
     q[n] = 0;
@@ -111,7 +114,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
     va_end(ap);
     if (n < 0)
         return arena_str(a, "", 0);
-    char *q = take(a, (size_t)n + 1);
+    char *q = take(a, (size_t)n + 1, PACKED);
     va_start(ap, fmt);
     (void)vsnprintf(q, (size_t)n + 1, fmt, ap);
     va_end(ap);

@@ -24,7 +24,7 @@ void arena_destroy(struct arena *a);             // NULL is fine
 void *arena_alloc(struct arena *a, size_t size); // 16-byte aligned, zeroed, never NULL
 void *arena_room(struct arena *a, size_t size);  // the same, not zeroed
 void *arena_copy(struct arena *a, const void *p, size_t size);
-char *arena_str(struct arena *a, const char *s, size_t n); // copy with a final NUL
+char *arena_str(struct arena *a, const char *s, size_t n); // copy with a final NUL, not aligned
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void arena_reset(struct arena *a);
 size_t arena_used(const struct arena *a); // bytes handed out since the last reset

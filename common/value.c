@@ -96,7 +96,10 @@ static size_t room_of(uint32_t n)
 struct value value_list_of(struct arena *a, uint32_t n)
 {
     struct value v = {.type = VALUE_LIST, .n = n};
-    v.items = n ? arena_alloc(a, room_of(n) * sizeof *v.items) : NULL;
+    // The room behind them is not touched: of a large list it takes no memory yet.
+    v.items = n ? arena_room(a, room_of(n) * sizeof *v.items) : NULL;
+    if (n)
+        memset(v.items, 0, n * sizeof *v.items);
     return v;
 }
 

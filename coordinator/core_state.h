@@ -73,7 +73,7 @@ struct job {
     uint32_t n_units, cap_units;
     struct ranges settled;
     struct ranges failed;               // settled as failures: `retry --failed`
-    struct map params;                  // item -> struct params_entry *, until settled
+    struct map params;                  // item -> struct params_entry *, until done
     struct lease *leases, *leases_tail; // oldest first
     uint64_t n_leased;
     uint64_t n_retries, n_copies, n_quarantined, n_lost, rank_ns;
@@ -215,7 +215,8 @@ void job_end(struct core *c,
              struct effects *fx);
 // Somebody works on [first, end) already: it waits no longer.
 void job_claim(struct job *j, uint64_t first, uint64_t end);
-void job_settle(struct job *j, uint64_t first, uint64_t end); // marks, drops params and units
+// Marks, drops units and the params of what has not failed.
+void job_settle(struct job *j, uint64_t first, uint64_t end);
 uint64_t job_shard_size(const struct core *c, const struct job *j, uint64_t first);
 
 // lease.c

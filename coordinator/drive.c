@@ -6,6 +6,8 @@
 #include "coordinator/shell_state.h"
 #include "protocol/pack.h"
 
+// Of a step's output, between steps.
+enum { OUT_BYTES_KEPT = 64 * 1024 };
 // Between attempts to store a result's blobs while the disk is full.
 #define STORE_RETRY (500 * CLOCK_MS)
 
@@ -168,6 +170,15 @@ static void store_run(struct pool_task *t)
     }
 }
 
+// What it asked is in the core now: a large one is not kept until the next step.
+static void drop_output(struct live *l)
+{
+    if (l->step.output.finished || arena_used(l->out) <= OUT_BYTES_KEPT)
+        return;
+    arena_destroy(l->out);
+    l->out = arena_create();
+}
+
 static void take_output(struct shell *s, struct docket *r)
 {
     struct live *l = r->live;
@@ -178,8 +189,10 @@ static void take_output(struct shell *s, struct docket *r)
     }
     say_items(s, r, o);
     // With items open again it will say so once more.
-    if (!o->finished || l->n_reopening || l->reopened.total)
+    if (!o->finished || l->n_reopening || l->reopened.total) {
+        drop_output(l);
         return;
+    }
     l->finishing = true;
     if (!o->n_blobs) {
         finish(s, r);

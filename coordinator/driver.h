@@ -11,6 +11,7 @@
 //   step              think: ask further items, report progress, finish
 //   restore           instead of an ask, after a restart: item i was asked with
 //                     these params; in order, before any tell
+//   params_of         what an item is called with, where no ask says it
 //
 // The shell calls step after create, after tells, after extend; when
 // `is_inline` on the loop's thread (must take microseconds), else on the pool,
@@ -70,8 +71,8 @@ struct outcome {
 struct driver_output {
     struct arena *arena; // the caller's
     // Items [0, n_items) exist now; it never shrinks.  For those that are new,
-    // params[i - (old n_items)] is the map merged over the job's params (packed
-    // MessagePack); params NULL: no item has its own.
+    // params[i - (old n_items)] is the map merged over the job's params; params
+    // NULL: no item has its own, or params_of knows them.
     uint64_t n_items;
     const struct value *params; // [n_items - old], or NULL
     // Items that driver waits for first (copies of stragglers); 0: none.
@@ -112,6 +113,9 @@ struct driver {
                     const struct value *params); // (optional) kinds without params need none
     // (optional) `shoal extend JOB --trials N`
     enum error (*extend)(void *state, const struct value *args, struct errtext *t);
+    // (optional) Params of an item that follow from the job alone: a map, made anew at
+    // every lease so that no item waits with a copy of it.  Not a map: none has any.
+    struct value (*params_of)(const void *state, uint64_t item, struct arena *a);
     // How the item space is laid out, for leases: items per grid point and the
     // number of the first one, as the workload sees it.  Default: one point, first 0.
     void (*layout)(const void *state,

@@ -53,7 +53,7 @@ struct job_spec {
     uint64_t per_point; // a shard never straddles a multiple of it; 0: no grid
     uint64_t n_items;   // known at once (sweep); a search adds later by EVENT_ITEMS
     // Params of an item as packed bytes in *a, or empty; NULL function: none have any
-    // beside those that EVENT_ITEMS brought.  Pure.
+    // beside those that EVENT_ITEMS brought.  Pure; called while the job runs.
     struct bin (*params_of)(void *ctx, uint64_t item, struct arena *a);
     void *params_ctx;
 };

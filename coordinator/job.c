@@ -326,7 +326,8 @@ void job_settle(struct job *j, uint64_t first, uint64_t end)
         trim_units(j, first, end);
     for (uint64_t i = first; j->params.n && i < end; i++) {
         uint64_t p;
-        if (!map_find(&j->params, i, &p))
+        // Of a failed one they are needed again when it is retried.
+        if (!map_find(&j->params, i, &p) || ranges_covered(&j->failed, i, i + 1))
             continue;
         mem_free((void *)(uintptr_t)p);
         (void)map_remove(&j->params, i);

@@ -73,6 +73,23 @@ static void take_files(struct plan *p, const struct value *attached)
             file_of(find_attached(attached, wanted->items[i].s), a);
 }
 
+static struct bin params_of(void *plan, uint64_t item, struct arena *a)
+{
+    const struct plan *p = plan;
+    struct value v = p->driver->params_of(p->state, item, a);
+    return pack(&v, a);
+}
+
+// All items have such params or none: the first one tells.
+static bool has_params_of(const struct plan *p)
+{
+    struct arena *a = p->checked->arena;
+    struct arena_mark m = arena_mark(a);
+    bool has = p->driver->params_of && p->driver->params_of(p->state, 0, a).type == VALUE_MAP;
+    arena_release(a, m);
+    return has;
+}
+
 static void fill(struct plan *p)
 {
     const struct job_plan *c = p->checked;
@@ -96,6 +113,10 @@ static void fill(struct plan *p)
         .exact = c->exact,
         .per_point = c->per_point,
     };
+    if (has_params_of(p)) {
+        p->job.params_of = params_of;
+        p->job.params_ctx = p;
+    }
     p->message = (struct msg_job){
         .workload = str_of(f->workload),
         .params = pack(&c->params, c->arena),

@@ -147,9 +147,9 @@ static void accept(struct core *c,
                    const struct rec_result *res,
                    struct effects *fx)
 {
-    job_settle(j, res->first, res->first + res->count);
     for (uint32_t i = 0; i < res->n_faults; i++)
         ranges_add(&j->failed, res->faults[i].item, res->faults[i].item + 1);
+    job_settle(j, res->first, res->first + res->count);
     if (!l || l->is_copy || l->has_copy || j->may_overlap)
         end_overlapping(c, j, l, res, fx);
     if (res->elapsed_ns)

@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "common/resident.h"
 #include "coordinator/shell_state.h"
 
 enum {
@@ -36,7 +37,7 @@ static struct shell *shell_create(const struct shell_options *o)
     s->waiting_end = &s->waiting;
     s->due_end = &s->due;
     s->watch_due = INT64_MAX;
-    s->trim_at = INT64_MAX;
+    s->trim_at = s->drop_at = INT64_MAX;
     s->ready = CHANNEL_INPUT;
     s->now = s->opened = clock_now();
     s->from_journal = mailbox_create();
@@ -135,6 +136,7 @@ enum error shell_open(const struct shell_options *o, struct shell **out, struct 
     LOG_INFO("ready", "endpoint=%s pid=%d incarnation=%" PRIu64 " start_ms=%.1f",
              channel_endpoint(s->channel, 0), (int)getpid(), journal_incarnation(s->journal),
              (double)(clock_now() - s->opened) / 1e6);
+    s->trim_at = s->drop_at = clock_now() + QUIET_NS;
     *out = s;
     return OK;
 }
@@ -359,6 +361,17 @@ static void trim(struct shell *s)
     (void)malloc_trim(0);
 }
 
+// Once, when the start is over and no job is open.
+static void drop_code(struct shell *s)
+{
+    if (s->now < s->drop_at)
+        return;
+    bool idle = !core_n_open_jobs(s->core);
+    s->drop_at = idle ? INT64_MAX : s->now + QUIET_NS;
+    if (idle)
+        resident_drop_code();
+}
+
 static void wait_for_more(struct shell *s)
 {
     struct mailbox *const mailboxes[] = {s->from_journal, s->from_pools, gate_mailbox(s)};
@@ -369,6 +382,8 @@ static void wait_for_more(struct shell *s)
         until = s->watch_due;
     if (s->trim_at < until)
         until = s->trim_at;
+    if (s->drop_at < until)
+        until = s->drop_at;
     if (api_submit_due(s) < until)
         until = api_submit_due(s);
     if (gate_due(s) < until)
@@ -388,6 +403,7 @@ enum error shell_run(struct shell *s, struct errtext *t)
     while (!s->stopping) {
         if (!one_turn(s) && !s->stopping) {
             trim(s);
+            drop_code(s);
             wait_for_more(s);
         }
         if (channel_broken(s->channel))

@@ -35,6 +35,8 @@ enum {
     DOCUMENT_MAX = 4 * 1024 * 1024, // packed; long lists are blobs
     REPLY_MAX = 15 * 1024 * 1024,   // packed value of a REPLY
 };
+// Memory is given back when no turn needed much of it for so long.
+#define QUIET_NS (2 * CLOCK_SECOND)
 
 struct shell;
 struct docket;
@@ -198,6 +200,7 @@ struct shell {
     int64_t opened;
     int64_t busy_until; // spin before blocking until then
     int64_t trim_at;    // give memory back: once, when all is quiet
+    int64_t drop_at;    // and the code that only the start ran
     struct core *core;
     struct channel *channel;
     struct journal *journal;

@@ -9,8 +9,6 @@
 // Turns kept for reuse until nothing happens for a while (turn_trim); an arena that
 // grew beyond SPARE_BYTES is given back at once.
 enum { SPARE_MAX = 16, SPARE_BYTES = 8 * 1024 * 1024, SMALL_BYTES = 64 * 1024 };
-// Memory is given back when no turn needed much of it for so long.
-#define QUIET_NS (2 * CLOCK_SECOND)
 
 void turn_begin(struct shell *s)
 {

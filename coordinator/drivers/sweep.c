@@ -57,37 +57,25 @@ static void tell(void *state, const struct outcome *o)
     sweep_tell(state, o);
 }
 
-// {"line": …} of every item, when there are lines.
-static const struct value *line_params(const struct sweep *s, struct arena *a)
-{
-    struct value *params = arena_alloc(a, s->n_items * sizeof *params);
-
-    for (uint64_t i = 0; i < s->n_items; i++) {
-        params[i] = value_map();
-        value_set(a, &params[i], "line", s->lines->items[i % s->per_point]);
-    }
-    return params;
-}
-
 static void step(void *state, struct driver_output *out)
 {
     struct sweep *s = state;
 
     out->n_items = s->n_items;
-    out->params = s->lines && !s->is_asked ? line_params(s, out->arena) : NULL;
-    s->is_asked = true;
     if (s->n_told == s->n_items)
         sweep_finish(s, out);
 }
 
-// Their number and their lines follow from the job alone.
-static void restore(void *state, uint64_t item, const struct value *params)
+// {"line": …}, when there are lines.
+static struct value params_of(const void *state, uint64_t item, struct arena *a)
 {
-    struct sweep *s = state;
+    const struct sweep *s = state;
+    struct value v = value_map();
 
-    (void)item;
-    (void)params;
-    s->is_asked = true;
+    if (!s->lines)
+        return value_null();
+    value_set(a, &v, "line", s->lines->items[item % s->per_point]);
+    return v;
 }
 
 static void
@@ -115,6 +103,6 @@ const struct driver sweep_driver = {
     .destroy = destroy,
     .tell = tell,
     .step = step,
-    .restore = restore,
+    .params_of = params_of,
     .layout = layout,
 };

@@ -56,7 +56,6 @@ struct sweep {
     const struct value *lines; // NULL: none
     bool exact;
     const char *why_no_digest;
-    bool is_asked;             // the items were made
     struct sweep_point *state; // [n_points]
     uint64_t n_told;
     uint64_t n_failed;

@@ -323,6 +323,34 @@ START_TEST(a_failed_command_is_retried_only_as_often_as_the_job_says)
 }
 END_TEST
 
+// It was settled, as failed; the driver that asked it does not ask again.
+START_TEST(a_failed_item_that_is_retried_keeps_its_params)
+{
+    static const struct bin params[] = {{(const uint8_t *)"\x81\xa1x\x01", 4},
+                                        {(const uint8_t *)"\x81\xa1x\x02", 4}};
+    hello(1, 11, 0, 1);
+    ck_assert(!submit(0, (struct job_spec){0}));
+    ck_assert(!step((struct event){
+        .type = EVENT_ITEMS, .job = 1, .items = {.n_items = 2, .params = params}}));
+    turn(0);
+    answer(1, true, NULL);
+    turn(0);
+    answer(1, false, NULL);
+    turn(0);
+    ck_assert_uint_eq(n_failed, 1);
+    ck_assert_uint_eq(n_todo[1], 0);
+    ck_assert(!step((struct event){.type = EVENT_RETRY, .job = 1}));
+    (void)step((struct event){.type = EVENT_TURN_END, .now = now});
+    const struct bin *got = NULL;
+    for (uint32_t i = 0; i < fx.n; i++)
+        if (fx.list[i].type == EFFECT_SEND && fx.list[i].message->type == MSG_GRANT)
+            got = &fx.list[i].message->grant.leases[0].params;
+    ck_assert_ptr_nonnull(got);
+    ck_assert_uint_eq(got->n, 9);
+    ck_assert_mem_eq(got->p + 5, params[0].p, 4);
+}
+END_TEST
+
 START_TEST(too_many_failures_fail_the_job)
 {
     hello(1, 11, 0, 1);
@@ -437,6 +465,7 @@ int main(void)
     tcase_add_test(t, an_item_that_kills_its_pod_three_times_alone_is_quarantined);
     tcase_add_test(t, a_worker_fault_halves_the_shard_and_a_bad_rank_does_not_fail_the_job);
     tcase_add_test(t, a_failed_command_is_retried_only_as_often_as_the_job_says);
+    tcase_add_test(t, a_failed_item_that_is_retried_keeps_its_params);
     tcase_add_test(t, too_many_failures_fail_the_job);
     tcase_add_test(t, a_gang_starts_only_when_all_are_armed);
     tcase_add_test(t, a_gang_that_no_pod_can_hold_says_why);
