@@ -96,9 +96,7 @@ static uint32_t code_point(const char *p, size_t n)
     return c;
 }
 
-// In double quotes with all that is not plain ASCII escaped: no break or odd
-// character is left for YAML to fold.  False: it is no UTF-8 at *wrong.
-static bool put_scalar(struct buf *out, const char *p, size_t n, size_t *wrong)
+bool inline_scalar(struct buf *out, const char *p, size_t n, size_t *wrong)
 {
     size_t length;
     buf_puts(out, "\"");
@@ -156,9 +154,9 @@ static enum error patch_prompts(const struct inline_source *s,
     enum error e = read_file(s, path, &text, t);
     buf_puts(&p->text, "{\"file\": ");
     if (!e)
-        (void)put_scalar(&p->text, name->s, name->n, &wrong);
+        (void)!inline_scalar(&p->text, name->s, name->n, &wrong);
     buf_puts(&p->text, ", \"jsonl\": ");
-    if (!e && !put_scalar(&p->text, buf_cstr(&text), text.n, &wrong))
+    if (!e && !inline_scalar(&p->text, buf_cstr(&text), text.n, &wrong))
         e = errtext_set(t, ERR_PARSE, "%s:%u: not UTF-8, expected lines of JSON", path,
                         line_of(buf_cstr(&text), wrong));
     buf_puts(&p->text, "}");
@@ -192,7 +190,7 @@ static enum error patch_model(const struct inline_source *s,
     size_t wrong;
     if (name->s[0] == '/' || !realpath(beside(s, name, a), path))
         return OK;
-    if (!put_scalar(&p->text, path, strlen(path), &wrong))
+    if (!inline_scalar(&p->text, path, strlen(path), &wrong))
         return fail(s, name, "the model's path is not UTF-8", t);
     return find_scalar(s, name, p, t);
 }

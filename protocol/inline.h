@@ -15,7 +15,11 @@
 #ifndef PROTOCOL_INLINE_H
 #define PROTOCOL_INLINE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "common/arena.h"
+#include "common/buf.h"
 #include "common/error.h"
 
 struct inline_source {
@@ -31,6 +35,11 @@ MUST_CHECK enum error inline_files(const struct inline_source *source,
                                    struct arena *a,
                                    const char **out,
                                    struct errtext *t);
+
+// A text as a YAML scalar on one line: in double quotes, all that is not plain ASCII
+// escaped, so that no break or odd character is left for YAML to fold.  False: it is no
+// UTF-8 at *wrong.
+MUST_CHECK bool inline_scalar(struct buf *out, const char *p, size_t n, size_t *wrong);
 
 // The directory part of a path with its slash, "" if there is none.
 const char *inline_base(const char *path, struct arena *a);
