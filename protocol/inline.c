@@ -117,19 +117,18 @@ bool inline_scalar(struct buf *out, const char *p, size_t n, size_t *wrong)
     return true;
 }
 
-static enum error
-read_file(const struct inline_source *s, const char *path, struct buf *out, struct errtext *t)
+static enum error read_file(const char *path, struct buf *out, struct errtext *t)
 {
     uint8_t chunk[65536];
     FILE *f = fopen(path, "re");
     if (!f)
-        return errtext_set(t, ERR_PARSE, "%s: prompts: %s: %s", s->file, path, strerror(errno));
+        return errtext_set(t, ERR_PARSE, "%s: %s", path, strerror(errno));
     for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0 && !out->full;)
         buf_put(out, chunk, n);
     int why = ferror(f) ? errno : 0;
     (void)fclose(f);
     if (why)
-        return errtext_set(t, ERR_PARSE, "%s: prompts: %s: %s", s->file, path, strerror(why));
+        return errtext_set(t, ERR_PARSE, "%s: %s", path, strerror(why));
     return OK;
 }
 
@@ -151,7 +150,9 @@ static enum error patch_prompts(const struct inline_source *s,
     size_t wrong;
     const char *path = beside(s, name, a);
     buf_init(&text, YAML_BYTES_MAX);
-    enum error e = read_file(s, path, &text, t);
+    enum error e = read_file(path, &text, t);
+    if (e)
+        (void)errtext_prefix(t, e, "%s:%u:%u: prompts", s->file, name->line, name->column);
     buf_puts(&p->text, "{\"file\": ");
     if (!e)
         (void)!inline_scalar(&p->text, name->s, name->n, &wrong);

@@ -12,7 +12,8 @@
 //   prompt_tokens, new_tokens                numbers
 //   nll, scored                              score: their sum in nats, and of how many
 //   row            bytes                     its line of results.jsonl
-//   load           bytes                     LEB128: layers, experts, then a count each
+//   load           bytes                     LEB128: the first layer that has experts,
+//                                            layers, experts, then a count each
 //   seconds        bytes                     two little-endian doubles: prefill, decode
 //
 // What a row says is a function of the job alone, so the digest, which is over

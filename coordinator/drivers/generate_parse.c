@@ -23,12 +23,14 @@ static enum error check_names(const struct value *row, struct errtext *t)
         while (row_keys[k] && strcmp(row_keys[k], key) != 0)
             k++;
         const char *near = options_nearest(key, row_keys);
+        if (!row_keys[k] && near)
+            return errtext_set(t, ERR_PARSE, "unknown key '%.60s', did you mean '%s'?", key,
+                               near);
         if (!row_keys[k])
-            return errtext_set(
-                t, ERR_PARSE,
-                "unknown key '%.60s'%s%s%s, expected id, text, tokens, messages, "
-                "add_special, parse_special",
-                key, near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+            return errtext_set(t, ERR_PARSE,
+                               "unknown key '%.60s', expected one of: id, text, tokens, "
+                               "messages, add_special, parse_special",
+                               key);
     }
     return OK;
 }

@@ -117,7 +117,7 @@ static uint64_t read_number(struct reader *r)
 
 struct loads {
     uint64_t *count; // [n_layers][n_experts]
-    uint64_t n_layers, n_experts;
+    uint64_t first, n_layers, n_experts;
 };
 
 // All rows are of one model; one that is not, is not counted.
@@ -126,10 +126,11 @@ static void add_load(struct loads *l, const struct value *packed)
     if (packed->type != VALUE_BIN)
         return;
     struct reader r = {(const uint8_t *)packed->s, (const uint8_t *)packed->s + packed->n};
-    uint64_t n_layers = read_number(&r), n_experts = read_number(&r);
+    uint64_t first = read_number(&r), n_layers = read_number(&r), n_experts = read_number(&r);
     if (!n_layers || !n_experts || n_layers > LOADS_MAX || n_experts > LOADS_MAX / n_layers)
         return;
     if (!l->count) {
+        l->first = first;
         l->n_layers = n_layers;
         l->n_experts = n_experts;
         l->count = mem_alloc(n_layers * n_experts * sizeof *l->count);
@@ -155,6 +156,7 @@ static struct value load_value(const struct loads *l, struct arena *a)
             (void)value_push(a, &experts, value_uint(count[i]));
         }
         double mean = (double)sum / (double)l->n_experts;
+        put(a, &v, "layer", value_uint(l->first + layer));
         put(a, &v, "hottest", value_uint(hot));
         put(a, &v, "balance", value_float(sum ? mean / (double)count[hot] : 1));
         put(a, &v, "experts", experts);

@@ -101,6 +101,7 @@ static struct value load_of(const struct generator *g, const struct stream *s, s
     uint32_t layers = generate_moe_layers(g), experts = g->model->h.n_experts;
     struct buf b;
     buf_init(&b, SIZE_MAX / 4);
+    put_leb(&b, g->model->h.n_dense);
     put_leb(&b, layers);
     put_leb(&b, experts);
     for (size_t i = 0; i < (size_t)layers * experts; i++)

@@ -9,6 +9,7 @@
 #include "common/number.h"
 #include "worker/evaluate/generate_state.h"
 #include "worker/experts/model.h"
+#include "worker/group.h"
 
 static void put_number(struct buf *out, double x)
 {
@@ -61,7 +62,7 @@ static void end(struct stream *s, const char *finish, bool stopped)
 
 static void show(const struct generator *g, struct run *r, struct stream *s)
 {
-    if (!g->o.stream || s->text.n == s->n_shown)
+    if (!g->o.stream || s->text.n == s->n_shown || group_rank(r->group) != 0)
         return;
     run_log(r, s->item, s->text.bytes + s->n_shown, s->text.n - s->n_shown);
     s->n_shown = s->text.n;
