@@ -4,7 +4,8 @@
 //
 // First byte: the form.
 //   OUTCOME_ROWS   u8 form, u16 n_metrics, then count × n_metrics doubles, little-endian
-//   OUTCOME_NAMED  u8 form, then a MessagePack list of `count` maps name -> number|string
+//   OUTCOME_NAMED  u8 form, then a MessagePack list of `count` maps name -> number|string|
+//                  binary
 //                  (null for an item that failed)
 //   OUTCOME_FOLDS  u8 form, u16 n_metrics, then n_metrics packed folds (fold.h)
 //   OUTCOME_NONE   u8 form: nothing (all failed)

@@ -142,6 +142,8 @@ static struct value artefacts(const struct live *l, struct arena *a)
         put(a, &m, "name", value_str(a, o->blobs[i].name));
         put(a, &m, "hash", value_str(a, hex));
         put(a, &m, "size", value_uint(o->blobs[i].n));
+        if (o->blobs[i].is_list)
+            put(a, &m, "list", value_bool(true));
         (void)value_push(a, &list, m);
     }
     return list;

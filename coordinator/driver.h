@@ -87,6 +87,9 @@ struct driver_output {
         const char *name;
         const void *bytes;
         size_t n;
+        // The bytes are hashes, 64 hexadecimal digits a line, of blobs that are there
+        // already: the artefact is those, one behind the other.
+        bool is_list;
     } * blobs;
     uint32_t n_blobs;
 };
@@ -100,6 +103,11 @@ struct driver {
     bool knows_all_items;
     const char *const
         *keys; // NULL-ended: top-level job keys of this kind beside the common ones
+    // (optional) The workload of every job of this kind: then a job has no `workload` and
+    // no `params`; those of `keys` that are in `param_keys` (NULL-ended) are its params.
+    const char *workload;
+    const char *const *param_keys;
+    uint32_t shard; // items a shard where the job does not say; 0: adaptive
     // How results travel: DRIVER_ROWS: every item's metrics; DRIVER_FOLDS: folds
     // are enough.  Asked once after create.
     enum driver_wants { DRIVER_ROWS, DRIVER_FOLDS } (*wants)(const void *state);

@@ -74,7 +74,9 @@ static void pass_on(struct shell *s, const struct msg_log *m)
             continue;
         bool ends = m->last && f->item == m->item;
         if (f->reading) {
-            hold(f, m->item, m->bytes);
+            // What came in the question's own turn is in the journal before it.
+            if (s->now != f->asked)
+                hold(f, m->item, m->bytes);
             f->ended |= ends;
             continue;
         }
@@ -177,6 +179,7 @@ void item_log_read(const struct call *c, struct docket *r, uint64_t item, bool f
         f->job = r->number;
         f->item = item;
         f->reading = true;
+        f->asked = s->now;
         buf_init(&f->held, LOG_HELD_MAX);
         f->next = s->follows;
         s->follows = f;

@@ -83,6 +83,23 @@ static const char *const *given_elsewhere(const struct value *spec, struct arena
     return names;
 }
 
+// A kind with a workload of its own: its params stand among the job's keys.
+static enum error check_own_params(struct job_plan *p, const struct spec *job)
+{
+    const char *const *name = p->driver->param_keys;
+    struct value params = value_map();
+
+    for (; name && *name; name++) {
+        const struct value *v = spec_find(job, *name);
+        if (v)
+            value_set(p->arena, &params, *name, *v);
+    }
+    params.line = job->map->line;
+    params.column = job->map->column;
+    struct spec at = spec_of(&params, job->file, job->t);
+    return params_check(p->entry, &at, NULL, p->arena, &p->params);
+}
+
 static enum error check_params(struct job_plan *p, const struct spec *job)
 {
     struct value params = *p->jobfile.params;
@@ -146,6 +163,7 @@ static enum error create_driver(struct job_plan *p, const char *file, struct err
     if (!p->points)
         p->per_point = 0;
     int64_t shard;
+    p->shard = p->driver->shard;
     const struct value *v = value_find(p->jobfile.spec, "shard");
     if (v && spec_is_int(v, &shard) && shard > 0)
         p->shard = (uint64_t)shard;
@@ -168,7 +186,9 @@ enum error job_plan_create(const char *text,
     if (!(e = yaml_parse(text, n, file, p->arena, root, t))
         && !(e = jobfile_check(root, file, &p->jobfile, t))) {
         p->driver = p->jobfile.driver;
-        if (!(e = check_workload(p, &job, catalog)) && !(e = check_params(p, &job)))
+        if (!(e = check_workload(p, &job, catalog)))
+            e = p->driver->workload ? check_own_params(p, &job) : check_params(p, &job);
+        if (!e)
             e = create_driver(p, file, t);
         if (!e)
             e = check_space(p, &job);

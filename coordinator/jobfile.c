@@ -229,15 +229,39 @@ static enum error check_keeping(const struct spec *s, struct jobfile *j)
     return OK;
 }
 
-static enum error check_work(const struct spec *s, struct jobfile *j)
+// A kind with a workload of its own has the params among its keys.
+static enum error check_implied(const struct spec *s, struct jobfile *j)
+{
+    static const char *const not_here[] = {"workload", "params"};
+
+    j->workload = j->driver->workload;
+    for (int i = 0; i < 2; i++)
+        if (spec_find(s, not_here[i]))
+            return spec_fail(s, spec_find(s, not_here[i]),
+                             "kind %s has no key '%s', expected what it takes at the top level",
+                             j->kind, not_here[i]);
+    return OK;
+}
+
+static enum error check_workload(const struct spec *s, struct jobfile *j)
 {
     static const struct value no_params = {.type = VALUE_MAP};
     enum error e;
 
     j->params = &no_params;
+    if (j->driver->workload)
+        return check_implied(s, j);
     if ((e = spec_require(s, "workload", "the name of a workload"))
-        || (e = spec_str(s, "workload", NULL, &j->workload))
-        || (e = spec_u64(s, "seed", &j->seed)) || (e = spec_map(s, "params", &j->params)))
+        || (e = spec_str(s, "workload", NULL, &j->workload)))
+        return e;
+    return spec_map(s, "params", &j->params);
+}
+
+static enum error check_work(const struct spec *s, struct jobfile *j)
+{
+    enum error e = check_workload(s, j);
+
+    if (e || (e = spec_u64(s, "seed", &j->seed)))
         return e;
     return check_files(s, j);
 }

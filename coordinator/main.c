@@ -14,6 +14,7 @@
 #include "common/yaml.h"
 #include "coordinator/shell_state.h"
 #include "coordinator/tables.h"
+#include "protocol/inline.h"
 
 enum { ENDPOINTS_MAX = 16, EXIT_USAGE = 2 };
 
@@ -168,6 +169,12 @@ static int check_file(const char *path, struct errtext *t)
                               .n_text = text.n,
                               .file = path,
                               .catalog = known ? &catalog : NULL};
+    struct inline_source source = {
+        .text = src.text, .n = src.n_text, .file = path, .base = inline_base(path, a)};
+    if (!e)
+        e = inline_files(&source, a, &src.text, t);
+    if (src.text != source.text)
+        src.n_text = strlen(src.text);
     if (!e)
         e = plan_create(&src, &p, t);
     plan_destroy(p);

@@ -227,8 +227,8 @@ check_required(const struct value *list, const struct spec *s, const char *const
         const char *help = text_of(param, "help");
         if (name && params_flag(param, "required") && !spec_find(s, name)
             && !is_among(name, elsewhere))
-            return spec_fail(s, NULL, "params.%s is missing, expected %s", name,
-                             help ? help : "a value");
+            return spec_fail(s, NULL, "%s%s%s is missing, expected %s", s->path,
+                             *s->path ? "." : "", name, help ? help : "a value");
     }
     return OK;
 }

@@ -159,6 +159,7 @@ struct follow {
     // While the journal is asked for what came before: what came since.
     bool reading;
     bool ended;
+    int64_t asked; // in the turn of this time
     struct buf held;
 };
 

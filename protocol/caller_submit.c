@@ -8,6 +8,7 @@
 #include "common/mem.h"
 #include "common/yaml.h"
 #include "protocol/caller_state.h"
+#include "protocol/inline.h"
 
 static enum error
 read_text(const char *path, struct arena *a, const char **text, struct errtext *t)
@@ -33,12 +34,6 @@ read_text(const char *path, struct arena *a, const char **text, struct errtext *
         *text = arena_str(a, s, n);
     mem_free(s);
     return e;
-}
-
-static const char *directory_of(const char *path, struct arena *a)
-{
-    const char *slash = path ? strrchr(path, '/') : NULL;
-    return slash ? arena_str(a, path, (size_t)(slash - path) + 1) : "";
 }
 
 // Below the job file's directory: workers put it under the same name.
@@ -91,7 +86,7 @@ static enum error put_files(struct caller *c,
                             struct errtext *t)
 {
     const char *file = s->path ? s->path : "job";
-    const char *base = s->base ? s->base : directory_of(s->path, a);
+    const char *base = s->base ? s->base : inline_base(s->path, a);
     const struct value *files = value_find(job, "files");
 
     *list = value_list();
@@ -130,6 +125,10 @@ enum error caller_submit(struct caller *c,
         e = yaml_parse(text, strlen(text), file, a, &job, t);
     if (!e)
         e = put_files(c, s, &job, a, &files, t);
+    struct inline_source source = {.text = text, .n = text ? strlen(text) : 0, .file = file};
+    source.base = s->base ? s->base : inline_base(s->path, a);
+    if (!e)
+        e = inline_files(&source, a, &text, t);
     if (e)
         return e;
     (void)value_set(a, &args, "text", value_str(a, text));

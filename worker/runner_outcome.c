@@ -16,7 +16,8 @@ enum {
     DETAIL_MAX = 4096,
     // Above this the faults of a result lose their details.
     FAULT_BYTES_MAX = 4 << 20,
-    NAMED_TEXT_MAX = 4096, // bytes of a string metric
+    NAMED_TEXT_MAX = 4096,     // bytes of a string metric
+    NAMED_BYTES_MAX = 8 << 20, // of a binary one
 };
 
 static bool is_dynamic(const struct runner_call *c)
@@ -199,7 +200,11 @@ static const char *check_named(struct value *v, struct arena *a)
         if (p->value.type == VALUE_STR && p->value.n > NAMED_TEXT_MAX)
             return arena_printf(a, "metric '%.60s' is a string of %u bytes, at most %d", p->key,
                                 p->value.n, NAMED_TEXT_MAX);
-        if (!value_is_number(&p->value) && p->value.type != VALUE_STR)
+        if (p->value.type == VALUE_BIN && p->value.n > NAMED_BYTES_MAX)
+            return arena_printf(a, "metric '%.60s' has %u bytes, at most %d", p->key,
+                                p->value.n, NAMED_BYTES_MAX);
+        if (!value_is_number(&p->value) && p->value.type != VALUE_STR
+            && p->value.type != VALUE_BIN)
             return arena_printf(a, "metric '%.60s' is %s, expected a number or a string",
                                 p->key, value_type_name(p->value.type));
     }

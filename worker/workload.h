@@ -103,7 +103,7 @@ struct run {
     // Out
     double *metrics; // [count][n_metrics], row-major; filled for fixed metrics
     struct value
-        *named; // [count] maps name -> number|string, for a workload with dynamic metrics
+        *named; // [count] maps name -> number|string|binary, for a workload with dynamic metrics
     struct item_fault *faults;
     uint32_t n_faults; // use run_fault
     struct item_output *outputs;

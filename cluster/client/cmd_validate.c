@@ -9,6 +9,7 @@
 #include "cluster/client/show.h"
 #include "cluster/client/simple.h"
 #include "common/yaml.h"
+#include "protocol/inline.h"
 
 static enum error read_all(const char *path, struct buf *out, struct errtext *t)
 {
@@ -52,10 +53,16 @@ static int check(const struct target *g, const char *path, struct arena *a)
     struct errtext t = {{0}};
     struct value args = value_map(), reply;
     struct buf text;
+    const char *whole;
     buf_init(&text, YAML_BYTES_MAX);
     enum error e = read_all(path, &text, &t);
+    struct inline_source source = {
+        .text = buf_cstr(&text), .n = text.n, .file = path, .base = inline_base(path, a)};
+    if (!e)
+        e = inline_files(&source, a, &whole, &t);
     if (!e) {
-        (void)value_set(a, &args, "text", value_strn(a, buf_cstr(&text), text.n));
+        size_t n = whole == source.text ? text.n : strlen(whole);
+        (void)value_set(a, &args, "text", value_strn(a, whole, n));
         (void)value_set(a, &args, "file", value_str(a, path));
         e = target_ask(g, "validate", &args, a, &reply, &t);
     }

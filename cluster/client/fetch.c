@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cluster/client/show.h"
 
@@ -33,6 +34,63 @@ static enum error make_parents(const char *path, struct errtext *t)
     return OK;
 }
 
+static enum error append_file(FILE *out, const char *path, struct errtext *t)
+{
+    char chunk[65536];
+    FILE *f = fopen(path, "re");
+    bool ok = f != NULL;
+    for (size_t n; ok && (n = fread(chunk, 1, sizeof chunk, f)) > 0;)
+        ok = fwrite(chunk, 1, n, out) == n;
+    ok = ok && !ferror(f);
+    int why = errno;
+    if (f)
+        (void)fclose(f);
+    return ok ? OK : errtext_set(t, ERR_IO, "%s: %s", path, strerror(why));
+}
+
+// The parts that a list names, a hash a line, behind one another.
+static enum error
+join_parts(struct caller *c, FILE *list, FILE *out, const char *part, struct errtext *t)
+{
+    char line[128];
+    enum error e = OK;
+    while (!e && fgets(line, sizeof line, list)) {
+        struct sha256 hash;
+        line[strcspn(line, "\n")] = 0;
+        if (!sha256_parse(line, &hash))
+            return errtext_set(t, ERR_PROTO, "a list of parts makes no sense");
+        e = caller_get_file(c, &hash, part, t);
+        if (!e)
+            e = append_file(out, part, t);
+    }
+    return e;
+}
+
+// Written beside its place, like every fetched file.
+static enum error
+fetch_list(struct caller *c, const struct sha256 *hash, const char *path, struct errtext *t)
+{
+    char names[3][PATH_SIZE + 16];
+    static const char *const ends[] = {".list", ".part", ".new"};
+    for (int i = 0; i < 3; i++)
+        (void)snprintf(names[i], sizeof names[i], "%s%s", path, ends[i]);
+    enum error e = caller_get_file(c, hash, names[0], t);
+    FILE *list = e ? NULL : fopen(names[0], "re"), *out = e ? NULL : fopen(names[2], "we");
+    if (!e && list && out)
+        e = join_parts(c, list, out, names[1], t);
+    else if (!e)
+        e = errtext_set(t, ERR_IO, "%s: %s", names[2], strerror(errno));
+    if (list)
+        (void)fclose(list);
+    if (out && fclose(out) != 0 && !e)
+        e = errtext_set(t, ERR_IO, "%s: %s", names[2], strerror(errno));
+    if (!e && rename(names[2], path) != 0)
+        e = errtext_set(t, ERR_IO, "%s: %s", path, strerror(errno));
+    for (int i = 0; i < 3; i++)
+        (void)unlink(names[i]);
+    return e;
+}
+
 static enum error
 fetch_one(struct caller *c, const struct value *v, const char *dir, struct errtext *t)
 {
@@ -43,7 +101,11 @@ fetch_one(struct caller *c, const struct value *v, const char *dir, struct errte
         return errtext_set(t, ERR_PROTO, "an artefact called '%.100s' makes no sense", name);
     (void)snprintf(path, sizeof path, "%s/%s", dir, name);
     enum error e = make_parents(path, t);
-    return e ? e : caller_get_file(c, &hash, path, t);
+    if (e)
+        return e;
+    const struct value *list = value_find(v, "list");
+    return list && list->type == VALUE_BOOL && list->b ? fetch_list(c, &hash, path, t)
+                                                       : caller_get_file(c, &hash, path, t);
 }
 
 static enum error

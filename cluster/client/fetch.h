@@ -9,7 +9,8 @@
 #include "common/value.h"
 #include "protocol/caller.h"
 
-// The artefacts of a final document under their names, and the document itself as
+// The artefacts of a final document under their names (those that are lists: the parts
+// that they list, joined), and the document itself as
 // result.json.  The directory is made when it is not there.
 MUST_CHECK enum error
 fetch_all(struct caller *c, const struct value *document, const char *dir, struct errtext *t);

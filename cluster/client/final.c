@@ -119,6 +119,55 @@ static void print_search(const struct value *result, struct arena *a)
         printf("best: none; no trial was feasible\n");
 }
 
+// ---- texts -----------------------------------------------------------------------
+
+static void print_load(const struct value *list)
+{
+    for (uint32_t i = 0; list && list->type == VALUE_LIST && i < list->n; i++)
+        printf("experts of layer %.0f: mean/max load %.3f, hottest %.0f\n",
+               show_number(&list->items[i], "layer"), show_number(&list->items[i], "balance"),
+               show_number(&list->items[i], "hottest"));
+}
+
+static void print_texts(const struct value *list, struct arena *a)
+{
+    static const char *const titles[] = {"prompt", "end", "text", NULL};
+    struct table t;
+    table_init(&t, a, titles);
+    for (uint32_t i = 0; i < list->n && i < POINTS_SHOWN; i++) {
+        const struct value *id = value_find(&list->items[i], "id");
+        const struct value *text = value_find(&list->items[i], "text");
+        struct buf b;
+        buf_init(&b, LINE_MAX_BYTES);
+        if (id)
+            value_json(id, &b);
+        table_put(&t, "%s", buf_cstr(&b));
+        table_put(&t, "%s", show_text(&list->items[i], "finish"));
+        buf_reset(&b);
+        if (text)
+            value_json(text, &b);
+        table_put(&t, "%s", buf_cstr(&b));
+        buf_fini(&b);
+    }
+    table_print(&t);
+}
+
+static void print_generate(const struct value *result, struct arena *a)
+{
+    const struct value *texts = value_find(result, "texts");
+    const struct value *nll = value_find(result, "nll");
+    if (!value_find(result, "prompt_tokens"))
+        return;
+    if (texts && texts->type == VALUE_LIST && texts->n && show_number(result, "new_tokens") > 0)
+        print_texts(texts, a);
+    printf("tokens: %.0f of prompts, %.0f new\n", show_number(result, "prompt_tokens"),
+           show_number(result, "new_tokens"));
+    if (nll)
+        printf("perplexity: %.6g over %.0f tokens\n", show_number(nll, "perplexity"),
+               show_number(nll, "tokens"));
+    print_load(value_find(result, "load"));
+}
+
 // ---- all kinds -------------------------------------------------------------------
 
 static void print_head(const struct value *doc)
@@ -178,6 +227,7 @@ static bool print_for_people(const struct value *doc)
         print_metrics(result, a);
         print_points(result, a);
         print_search(result, a);
+        print_generate(result, a);
     }
     print_failures(doc);
     print_digest(doc);

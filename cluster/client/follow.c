@@ -23,8 +23,7 @@ static int64_t min64(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-// Our own cluster's turn and the signals.  *next: when to come back.
-static enum error look_around(struct follow *f, int64_t *next, struct errtext *t)
+enum error follow_look(struct follow *f, int64_t *next, struct errtext *t)
 {
     int64_t now = clock_now();
     *next = now + TICK;
@@ -67,7 +66,7 @@ enum error follow_start(struct follow *f, struct errtext *t)
 {
     int64_t next;
     for (;;) {
-        enum error e = look_around(f, &next, t);
+        enum error e = follow_look(f, &next, t);
         if (e)
             return e;
         if (local_endpoint(f->local))
@@ -93,7 +92,7 @@ static enum error come_back(struct follow *f, struct arena *a, struct errtext *t
     caller_close(f->caller);
     f->caller = NULL;
     while (clock_now() < until) {
-        enum error e = look_around(f, &next, t);
+        enum error e = follow_look(f, &next, t);
         if (e)
             return e;
         e = open_caller(f, t);
@@ -151,7 +150,7 @@ follow_on(struct follow *f, struct arena *a, struct value *v, struct errtext *t)
             return OK;
         e = after_silence(f, e, &p, a, t);
         if (!e)
-            e = look_around(f, &next, t);
+            e = follow_look(f, &next, t);
         if (e)
             return e;
         if (f->view)

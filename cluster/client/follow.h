@@ -26,6 +26,9 @@ struct follow {
 // The final document, in the arena.  ERR_CANCELLED: a signal asks us to stop.
 MUST_CHECK enum error
 follow_job(struct follow *f, struct arena *a, struct value *document, struct errtext *t);
+// Meanwhile, for who waits for something else: our own cluster's turn and the signals.
+// *next: when to come back.  ERR_CANCELLED as above; ERR_IO: the cluster is lost.
+MUST_CHECK enum error follow_look(struct follow *f, int64_t *next, struct errtext *t);
 // Our own cluster until its coordinator answers; then f->caller is open.
 MUST_CHECK enum error follow_start(struct follow *f, struct errtext *t);
 

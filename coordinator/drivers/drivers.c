@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <string.h>
 
+#include "coordinator/drivers/generate.h"
 #include "coordinator/drivers/search.h"
 #include "coordinator/drivers/sweep.h"
 
-const struct driver *const drivers[] = {&sweep_driver, &search_driver, NULL};
+const struct driver *const drivers[] = {&sweep_driver, &search_driver, &generate_driver, NULL};
 
 const struct driver *driver_find(const char *kind)
 {

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+#include "coordinator/drivers/generate.h"
+
+#include <string.h>
+
+#include "common/mem.h"
+#include "common/outcome.h"
+#include "coordinator/drivers/generate_state.h"
+#include "protocol/pack.h"
+
+const char *const generate_part_names[N_PARTS] = {
+    [PART_LOGITS] = "logits.f32",
+    [PART_NLL] = "nll.f32",
+};
+
+static void destroy(void *state)
+{
+    struct generate *g = state;
+
+    if (!g)
+        return;
+    mem_free(g->rows);
+    buf_fini(&g->results);
+    for (int i = 0; i < N_PARTS; i++)
+        buf_fini(&g->parts[i]);
+    arena_destroy(g->arena);
+    arena_destroy(g->scratch);
+    mem_free(g);
+}
+
+static enum error create(const struct driver_setup *setup, void **state, struct errtext *t)
+{
+    struct generate *g = mem_alloc(sizeof *g);
+
+    g->arena = arena_create();
+    g->scratch = arena_create();
+    enum error e = generate_parse(g, setup, t);
+    if (e) {
+        destroy(g);
+        return e;
+    }
+    g->rows = mem_alloc(g->n * sizeof *g->rows);
+    *state = g;
+    return OK;
+}
+
+static enum driver_wants wants(const void *state)
+{
+    (void)state;
+    return DRIVER_ROWS;
+}
+
+// ---- what items said ---------------------------------------------------------------------
+
+static uint64_t count_of(const struct value *metrics, const char *key)
+{
+    const struct value *v = value_find(metrics, key);
+    return v && v->type == VALUE_INT && v->i > 0 ? (uint64_t)v->i : 0;
+}
+
+static struct value bytes_of(struct generate *g, const struct value *metrics, const char *key)
+{
+    const struct value *v = value_find(metrics, key);
+    return v && v->type == VALUE_BIN ? value_copy(g->arena, v) : value_null();
+}
+
+static void take_row(struct generate *g, struct generate_row *r, const struct value *metrics)
+{
+    const struct value *nll = value_find(metrics, "nll");
+    const struct value *seconds = value_find(metrics, "seconds");
+
+    r->row = bytes_of(g, metrics, "row");
+    r->load = bytes_of(g, metrics, "load");
+    r->prompt_tokens = count_of(metrics, "prompt_tokens");
+    r->new_tokens = count_of(metrics, "new_tokens");
+    r->scored = count_of(metrics, "scored");
+    r->nll = nll ? value_number(nll) : 0;
+    if (seconds && seconds->type == VALUE_BIN && seconds->n == 2 * sizeof(double)) {
+        memcpy(&r->prefill_s, seconds->s, sizeof r->prefill_s);
+        memcpy(&r->decode_s, seconds->s + sizeof r->prefill_s, sizeof r->decode_s);
+    }
+    if (r->row.type != VALUE_BIN) {
+        r->failed = true;
+        r->why = "its result could not be read";
+    }
+}
+
+static void take_outputs(struct generate *g, const struct outcome *o)
+{
+    for (uint32_t i = 0; o->outputs && i < o->outputs->n; i++) {
+        const struct value *one = &o->outputs->items[i];
+        const struct value *name = value_find(one, "name"), *hash = value_find(one, "hash");
+        uint64_t item = (uint64_t)value_number(value_find(one, "item"));
+        if (item - o->first >= o->count || !name || name->type != VALUE_STR || !hash
+            || hash->type != VALUE_BIN || hash->n != sizeof(struct sha256))
+            continue;
+        for (int k = 0; k < N_PARTS; k++)
+            if (strcmp(name->s, generate_part_names[k]) == 0) {
+                memcpy(&g->rows[item].part[k], hash->s, hash->n);
+                g->rows[item].has[k] = true;
+            }
+    }
+}
+
+static const char *fault_of(struct generate *g, const struct outcome *o, uint64_t item)
+{
+    for (uint32_t i = 0; i < o->n_faults; i++)
+        if (o->faults[i].item == item)
+            return arena_str(g->arena, o->faults[i].text, strlen(o->faults[i].text));
+    return NULL;
+}
+
+static void tell(void *state, const struct outcome *o)
+{
+    struct generate *g = state;
+    struct outcome_view v;
+    struct value list = value_null();
+
+    if (!o->count || o->first >= g->n || o->count > g->n - o->first)
+        return;
+    arena_reset(g->scratch);
+    if (!outcome_view(o->data, o->n_data, o->count, &v) && v.form == OUTCOME_NAMED
+        && pack_read(v.body, v.n_body, g->scratch, &list, NULL))
+        list = value_null();
+    for (uint32_t i = 0; i < o->count; i++) {
+        struct generate_row *r = &g->rows[o->first + i];
+        g->n_told += !r->told;
+        g->n_failed -= r->failed;
+        *r = (struct generate_row){.told = true, .row = value_null(), .load = value_null()};
+        r->why = fault_of(g, o, o->first + i);
+        r->failed = r->why != NULL;
+        if (!r->failed)
+            take_row(g, r, list.type == VALUE_LIST && i < list.n ? &list.items[i] : &list);
+        g->n_failed += r->failed;
+    }
+    take_outputs(g, o);
+}
+
+// ---- items -------------------------------------------------------------------------------
+
+static const struct value *item_params(const struct generate *g, struct arena *a)
+{
+    struct value *params = arena_alloc(a, g->n * sizeof *params);
+
+    for (uint32_t i = 0; i < g->n; i++) {
+        params[i] = value_map();
+        value_set(a, &params[i], "prompt", g->prompts.items[i]);
+    }
+    return params;
+}
+
+static void step(void *state, struct driver_output *out)
+{
+    struct generate *g = state;
+
+    out->n_items = g->n;
+    out->params = g->is_asked ? NULL : item_params(g, out->arena);
+    g->is_asked = true;
+    if (g->n_told == g->n)
+        generate_finish(g, out);
+}
+
+// The prompts follow from the job alone.
+static void restore(void *state, uint64_t item, const struct value *params)
+{
+    struct generate *g = state;
+
+    (void)item;
+    (void)params;
+    g->is_asked = true;
+}
+
+#define PARAMS                                                                                 \
+    "model", "numerics", "attention", "placement", "kv", "chat", "max_tokens", "ignore_eos",   \
+        "sampling", "stop", "logits", "top_logprobs", "score", "routing", "stream"
+
+static const char *const param_keys[] = {PARAMS, NULL};
+static const char *const keys[] = {"prompts", "shard", PARAMS, NULL};
+
+const struct driver generate_driver = {
+    .name = "generate",
+    .help = "Texts, token ids, logits or perplexities of prompts by a language model.",
+    .is_inline = true,
+    .knows_all_items = true,
+    .keys = keys,
+    .workload = "generate",
+    .param_keys = param_keys,
+    .shard = 8, // one batch of the engine, and little to do twice after a crash
+    .wants = wants,
+    .create = create,
+    .destroy = destroy,
+    .tell = tell,
+    .step = step,
+    .restore = restore,
+};

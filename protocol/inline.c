@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+#include "protocol/inline.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/utf8.h"
+#include "common/value.h"
+#include "common/yaml.h"
+
+// The bytes [from, to) of the job's text are replaced.
+struct patch {
+    size_t from, to;
+    struct buf text;
+};
+
+const char *inline_base(const char *path, struct arena *a)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    return slash ? arena_str(a, path, (size_t)(slash - path) + 1) : "";
+}
+
+static const char *
+beside(const struct inline_source *s, const struct value *name, struct arena *a)
+{
+    const char *slash = *s->base && s->base[strlen(s->base) - 1] != '/' ? "/" : "";
+    if (name->s[0] == '/')
+        return name->s;
+    return arena_printf(a, "%s%s%s", s->base, slash, name->s);
+}
+
+static enum error
+fail(const struct inline_source *s, const struct value *at, const char *what, struct errtext *t)
+{
+    return errtext_set(t, ERR_PARSE, "%s:%u:%u: %s", s->file, at->line, at->column, what);
+}
+
+// ---- where a value stands in the text ----------------------------------------------------
+
+static const char *quoted_end(const char *at, const char *end)
+{
+    char quote = *at++;
+    for (; at < end && *at != quote; at++)
+        if (quote == '"' && *at == '\\')
+            at++;
+    return at < end ? at + 1 : NULL;
+}
+
+// Columns count characters.
+static const char *place_of(const struct inline_source *s, const struct value *v)
+{
+    const char *at = s->text, *end = s->text + s->n;
+    for (uint32_t line = 1; at && line < v->line; line++) {
+        at = memchr(at, '\n', (size_t)(end - at));
+        at = at ? at + 1 : NULL;
+    }
+    for (uint32_t column = 1; at && at < end && column < v->column; column++) {
+        at++;
+        while (at < end && ((unsigned char)*at & 0xc0) == 0x80)
+            at++;
+    }
+    return at && at < end ? at : NULL;
+}
+
+static enum error find_scalar(const struct inline_source *s,
+                              const struct value *v,
+                              struct patch *p,
+                              struct errtext *t)
+{
+    const char *at = place_of(s, v), *end = NULL;
+    if (at && (*at == '"' || *at == '\''))
+        end = quoted_end(at, s->text + s->n);
+    else if (at && (size_t)(s->text + s->n - at) >= v->n && memcmp(at, v->s, v->n) == 0)
+        end = at + v->n;
+    if (!end)
+        return fail(s, v, "a file's name must stand on one line, plain or in quotes", t);
+    p->from = (size_t)(at - s->text);
+    p->to = (size_t)(end - s->text);
+    return OK;
+}
+
+// ---- a text as a scalar ------------------------------------------------------------------
+
+static uint32_t code_point(const char *p, size_t n)
+{
+    uint32_t c = (unsigned char)*p;
+    if (n > 1)
+        c &= 0xffU >> (n + 1);
+    for (size_t i = 1; i < n; i++)
+        c = c << 6 | ((unsigned char)p[i] & 0x3f);
+    return c;
+}
+
+bool inline_scalar(struct buf *out, const char *p, size_t n, size_t *wrong)
+{
+    size_t length;
+    buf_puts(out, "\"");
+    for (size_t i = 0; i < n; i += length) {
+        if (utf8_look(p + i, n - i, &length) != UTF8_WHOLE) {
+            *wrong = i;
+            return false;
+        }
+        uint32_t c = code_point(p + i, length);
+        if (c == '"' || c == '\\')
+            buf_printf(out, "\\%c", (char)c);
+        else if (c >= ' ' && c < 0x7f)
+            buf_put(out, p + i, 1);
+        else
+            buf_printf(out, c > 0xffff ? "\\U%08x" : "\\u%04x", c);
+    }
+    buf_puts(out, "\"");
+    return true;
+}
+
+static enum error read_file(const char *path, struct buf *out, struct errtext *t)
+{
+    uint8_t chunk[65536];
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return errtext_set(t, ERR_PARSE, "%s: %s", path, strerror(errno));
+    for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0 && !out->full;)
+        buf_put(out, chunk, n);
+    int why = ferror(f) ? errno : 0;
+    (void)fclose(f);
+    if (why)
+        return errtext_set(t, ERR_PARSE, "%s: %s", path, strerror(why));
+    return OK;
+}
+
+static uint32_t line_of(const char *p, size_t n)
+{
+    uint32_t line = 1;
+    for (size_t i = 0; i < n; i++)
+        line += p[i] == '\n';
+    return line;
+}
+
+static enum error patch_prompts(const struct inline_source *s,
+                                const struct value *name,
+                                struct arena *a,
+                                struct patch *p,
+                                struct errtext *t)
+{
+    struct buf text;
+    size_t wrong;
+    const char *path = beside(s, name, a);
+    buf_init(&text, YAML_BYTES_MAX);
+    enum error e = read_file(path, &text, t);
+    if (e)
+        (void)errtext_prefix(t, e, "%s:%u:%u: prompts", s->file, name->line, name->column);
+    buf_puts(&p->text, "{\"file\": ");
+    if (!e)
+        (void)!inline_scalar(&p->text, name->s, name->n, &wrong);
+    buf_puts(&p->text, ", \"jsonl\": ");
+    if (!e && !inline_scalar(&p->text, buf_cstr(&text), text.n, &wrong))
+        e = errtext_set(t, ERR_PARSE, "%s:%u: not UTF-8, expected lines of JSON", path,
+                        line_of(buf_cstr(&text), wrong));
+    buf_puts(&p->text, "}");
+    if (!e && (text.full || p->text.full))
+        e = errtext_set(t, ERR_LIMIT,
+                        "%s: more than a job file can carry (%d MiB with escapes), expected "
+                        "several jobs of fewer prompts",
+                        path, YAML_BYTES_MAX >> 20);
+    buf_fini(&text);
+    return e ? e : find_scalar(s, name, p, t);
+}
+
+// ---- all of it ---------------------------------------------------------------------------
+
+static bool is_attached(const struct value *job, const struct value *name)
+{
+    const struct value *files = value_find(job, "files");
+    for (uint32_t i = 0; files && files->type == VALUE_LIST && i < files->n; i++)
+        if (value_equal(&files->items[i], name))
+            return true;
+    return false;
+}
+
+static enum error patch_model(const struct inline_source *s,
+                              const struct value *name,
+                              struct arena *a,
+                              struct patch *p,
+                              struct errtext *t)
+{
+    char path[PATH_MAX];
+    size_t wrong;
+    if (name->s[0] == '/' || !realpath(beside(s, name, a), path))
+        return OK;
+    if (!inline_scalar(&p->text, path, strlen(path), &wrong))
+        return fail(s, name, "the model's path is not UTF-8", t);
+    return find_scalar(s, name, p, t);
+}
+
+// In the order in which they stand.
+static const char *
+apply(const struct inline_source *s, const struct patch *p, struct arena *a, struct errtext *t)
+{
+    struct buf b;
+    size_t at = 0;
+    int first = p[1].from < p[0].from;
+    buf_init(&b, YAML_BYTES_MAX);
+    for (int i = 0; i < 2; i++) {
+        const struct patch *one = &p[i ^ first];
+        if (!one->text.n || one->to <= one->from)
+            continue;
+        buf_put(&b, s->text + at, one->from - at);
+        buf_put(&b, one->text.bytes, one->text.n);
+        at = one->to;
+    }
+    buf_put(&b, s->text + at, s->n - at);
+    const char *text = b.full ? NULL : arena_str(a, buf_cstr(&b), b.n);
+    if (b.full)
+        (void)errtext_set(t, ERR_LIMIT, "%s: larger than %d MiB with its prompts", s->file,
+                          YAML_BYTES_MAX >> 20);
+    buf_fini(&b);
+    return text;
+}
+
+static bool is_text(const struct value *v)
+{
+    return v && v->type == VALUE_STR && v->n && !memchr(v->s, 0, v->n);
+}
+
+enum error inline_files(const struct inline_source *s,
+                        struct arena *a,
+                        const char **out,
+                        struct errtext *t)
+{
+    struct patch p[2] = {{0}, {0}};
+    struct value job;
+    *out = s->text;
+    if (yaml_parse(s->text, s->n, s->file, a, &job, NULL))
+        return OK; // the coordinator says what is wrong
+    const struct value *kind = value_find(&job, "kind");
+    const struct value *prompts = value_find(&job, "prompts");
+    const struct value *model = value_find(&job, "model");
+    if (!kind || kind->type != VALUE_STR || strcmp(kind->s, "generate") != 0)
+        return OK;
+    for (int i = 0; i < 2; i++)
+        buf_init(&p[i].text, YAML_BYTES_MAX);
+    enum error e = is_text(prompts) ? patch_prompts(s, prompts, a, &p[0], t) : OK;
+    if (!e && is_text(model) && !is_attached(&job, model))
+        e = patch_model(s, model, a, &p[1], t);
+    if (!e && (p[0].text.n || p[1].text.n))
+        *out = apply(s, p, a, t);
+    if (!e && !*out)
+        e = ERR_LIMIT;
+    for (int i = 0; i < 2; i++)
+        buf_fini(&p[i].text);
+    return e;
+}

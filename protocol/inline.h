@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// inline.h - what a job file takes from other files, put into its text.
+//
+// A coordinator sees a job file's text and its attachments.  A `generate` job may
+// name two more files, found beside it:
+//
+//   prompts: FILE    becomes {file: FILE, jsonl: its text}, on the same line
+//   model: PATH      relative, there, and no attachment: becomes absolute, since
+//                    workers have another directory
+//
+// All else, and so every line and column in front of them, stays.
+//
+// Threads    Any.
+
+#ifndef PROTOCOL_INLINE_H
+#define PROTOCOL_INLINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/error.h"
+
+struct inline_source {
+    const char *text; // of the job file
+    size_t n;
+    const char *file; // its name, for messages
+    const char *base; // the directory of files; "": the present one
+};
+
+// *out in the arena, or source->text itself when nothing changes, which is also
+// what comes of a text that is no YAML.  ERR_PARSE, ERR_LIMIT with a line.
+MUST_CHECK enum error inline_files(const struct inline_source *source,
+                                   struct arena *a,
+                                   const char **out,
+                                   struct errtext *t);
+
+// A text as a YAML scalar on one line: in double quotes, all that is not plain ASCII
+// escaped, so that no break or odd character is left for YAML to fold.  False: it is no
+// UTF-8 at *wrong.
+MUST_CHECK bool inline_scalar(struct buf *out, const char *p, size_t n, size_t *wrong);
+
+// The directory part of a path with its slash, "" if there is none.
+const char *inline_base(const char *path, struct arena *a);
+
+#endif

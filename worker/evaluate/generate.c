@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: MIT
+// The workload of `kind: generate`: each item is a prompt, its answer a row of
+// tokens and text.  The model is opened once and stays for the job's leases.
+#include <string.h>
+
+#include "worker/evaluate/evaluate.h"
+#include "worker/evaluate/generate_state.h"
+#include "worker/experts/chat.h"
+#include "worker/experts/model.h"
+#include "worker/experts/tokenizer_gguf.h"
+
+enum { TOKENS_DEFAULT = 64, TOKENS_MOST = 1 << 24, LOGPROBS_MAX = 64 };
+
+static const char *const numerics[] = {"exact", NULL};
+static const char *const attention[] = {"split", "replicate", NULL};
+static const char *const placement[] = {"contiguous", NULL};
+static const char *const kv[] = {"f32", "f16", "q8_0", NULL};
+static const char *const logits[] = {"none", "last", NULL};
+
+static const struct param params[] = {
+    {.name = "model",
+     .type = PARAM_STR,
+     .required = true,
+     .help = "the GGUF file: a path that the workers see, or a name among files"},
+    {.name = "prompt",
+     .type = PARAM_ANY,
+     .searchable = true,
+     .help = "a text, or a map of id, text or tokens or messages, add_special, parse_special"},
+    {.name = "numerics",
+     .type = PARAM_STR,
+     .choices = numerics,
+     .fallback = "exact",
+     .help = "exact: float32 activations"},
+    {.name = "attention",
+     .type = PARAM_STR,
+     .choices = attention,
+     .fallback = "split",
+     .help = "on a gang: heads split over its ranks, or all of it on each"},
+    {.name = "placement",
+     .type = PARAM_STR,
+     .choices = placement,
+     .fallback = "contiguous",
+     .help = "which ranks of a gang hold which experts; changes no result"},
+    {.name = "kv",
+     .type = PARAM_STR,
+     .choices = kv,
+     .fallback = "f32",
+     .help = "what keys and values are stored as"},
+    {.name = "chat",
+     .type = PARAM_STR,
+     .help =
+         "the chat template of messages by its family's name; the model's own when left out"},
+    {.name = "max_tokens",
+     .type = PARAM_INT,
+     .searchable = true,
+     .min = 0,
+     .max = TOKENS_MOST,
+     .help = "new tokens a prompt, as far as the context reaches; 64, or 0 when score is true"},
+    {.name = "ignore_eos",
+     .type = PARAM_BOOL,
+     .fallback = "false",
+     .help = "go on behind a token that ends the text"},
+    {.name = "sampling",
+     .type = PARAM_ANY,
+     .fallback = "{}",
+     .searchable = true,
+     .help = "temperature (0: greedy), top_k, top_p, min_p, repetition_penalty"},
+    {.name = "stop",
+     .type = PARAM_STRS,
+     .fallback = "[]",
+     .help = "texts that end an answer, and do not stand in it"},
+    {.name = "logits",
+     .type = PARAM_STR,
+     .choices = logits,
+     .fallback = "none",
+     .help = "last: those at each prompt's last token, as logits.f32"},
+    {.name = "top_logprobs",
+     .type = PARAM_INT,
+     .min = 0,
+     .max = LOGPROBS_MAX,
+     .fallback = "0",
+     .help = "log-probabilities of so many of the likeliest tokens beside each new one"},
+    {.name = "score",
+     .type = PARAM_BOOL,
+     .fallback = "false",
+     .help = "the negative log-likelihood of each token of the prompts, as nll.f32, and their "
+             "perplexity"},
+    {.name = "routing",
+     .type = PARAM_BOOL,
+     .fallback = "false",
+     .help = "the experts of each token of the prompts, in the rows"},
+    {.name = "stream",
+     .type = PARAM_BOOL,
+     .fallback = "false",
+     .help = "texts also as live logs, as they grow"},
+    {.name = NULL},
+};
+
+// ---- opening -----------------------------------------------------------------------------
+
+static const char *text_of(const struct value *map, const char *key, const char *fallback)
+{
+    const struct value *v = value_find(map, key);
+    return v && v->type == VALUE_STR ? v->s : fallback;
+}
+
+static bool flag_of(const struct value *map, const char *key)
+{
+    const struct value *v = value_find(map, key);
+    return v && v->type == VALUE_BOOL && v->b;
+}
+
+static enum error
+take_sampling(const struct value *map, struct sample_options *out, struct errtext *t)
+{
+    return sample_read(value_find(map, "sampling"), out, t) ? FAULT_JOB : OK;
+}
+
+static void take_stops(struct generator *g, const struct value *list)
+{
+    uint32_t n = list && list->type == VALUE_LIST ? list->n : 0;
+    g->o.stops = arena_alloc(g->arena, (n + 1) * sizeof *g->o.stops);
+    for (uint32_t i = 0; i < n; i++)
+        if (list->items[i].type == VALUE_STR)
+            g->o.stops[g->o.n_stops++] =
+                (struct tokenizer_text){list->items[i].s, list->items[i].n};
+}
+
+static enum error read_options(struct generator *g, const struct value *p, struct errtext *t)
+{
+    const char *store = text_of(p, "kv", "f32");
+    struct stop_filter *filter = NULL;
+    g->o = (struct generate_options){
+        .ignore_eos = flag_of(p, "ignore_eos"),
+        .last_logits = strcmp(text_of(p, "logits", "none"), "last") == 0,
+        .score = flag_of(p, "score"),
+        .routing = flag_of(p, "routing"),
+        .stream = flag_of(p, "stream"),
+        .replicate = strcmp(text_of(p, "attention", "split"), "replicate") == 0,
+        .kv = strcmp(store, "f16") == 0    ? ENGINE_KV_F16
+              : strcmp(store, "q8_0") == 0 ? ENGINE_KV_Q8_0
+                                           : ENGINE_KV_F32,
+        .chat = text_of(p, "chat", NULL),
+        .top_logprobs = (uint32_t)evaluate_int(NULL, p, "top_logprobs", 0),
+    };
+    g->o.max_tokens =
+        (uint32_t)evaluate_int(NULL, p, "max_tokens", g->o.score ? 0 : TOKENS_DEFAULT);
+    take_stops(g, value_find(p, "stop"));
+    if (stop_filter_create(g->o.stops, g->o.n_stops, &filter, t))
+        return errtext_prefix(t, FAULT_JOB, "stop");
+    stop_filter_destroy(filter);
+    return take_sampling(p, &g->o.sampling, t);
+}
+
+static const char *find_model(const struct workload_job *job)
+{
+    const char *name = text_of(job->params, "model", "");
+    for (uint32_t i = 0; i < job->n_files; i++)
+        if (strcmp(job->files[i].name, name) == 0)
+            return job->files[i].path;
+    return name;
+}
+
+// Another rank, or another node, may see the file or have the memory.
+static enum error blame_of(enum error e)
+{
+    return e == ERR_IO || e == ERR_LIMIT ? FAULT_WORKER : FAULT_JOB;
+}
+
+static enum error open_model(struct generator *g, const char *path, struct errtext *t)
+{
+    struct gguf *file = NULL;
+    enum error e = gguf_open(path, &file, t);
+    if (e)
+        return e;
+    e = model_open(file, &g->model, t);
+    if (e) {
+        gguf_close(file);
+        return e;
+    }
+    e = tokenizer_from_gguf(file, &g->tokenizer, t);
+    if (!e)
+        g->sampler = sampler_create(g->model->h.n_vocab);
+    return e;
+}
+
+static void close_generate(void *state)
+{
+    struct generator *g = state;
+    if (!g)
+        return;
+    engine_destroy(g->engine);
+    sampler_destroy(g->sampler);
+    tokenizer_destroy(g->tokenizer);
+    model_close(g->model);
+    mem_free(g->logits);
+    arena_destroy(g->arena);
+    mem_free(g);
+}
+
+static enum error open_generate(const struct workload_job *job, void **out, struct errtext *t)
+{
+    struct generator *g = mem_alloc(sizeof *g);
+    g->arena = arena_create();
+    g->seed = job->seed;
+    g->scratch = job->scratch;
+    enum error e = read_options(g, job->params, t);
+    if (!e && (e = open_model(g, find_model(job), t)))
+        e = blame_of(e);
+    if (e) {
+        close_generate(g);
+        return e;
+    }
+    *out = g;
+    return OK;
+}
+
+// ---- a run -------------------------------------------------------------------------------
+
+static void fail_item(struct run *r, struct stream *s, const struct errtext *t)
+{
+    s->failed = s->done = true;
+    run_fault(r, &(struct item_fault){.item = s->item,
+                                      .blame = FAULT_JOB,
+                                      .text = arena_str(r->arena, t->text, strlen(t->text))});
+}
+
+// What a prompt needs room for, once its length is known.
+static void make_room(struct generator *g, struct stream *s)
+{
+    const struct hyper *h = &g->model->h;
+    size_t n = s->prompt.n, layers = generate_moe_layers(g);
+    uint32_t left = h->n_context - (uint32_t)n;
+    s->room = g->o.max_tokens < left ? g->o.max_tokens : left;
+    if (!n) {
+        s->finish = "empty";
+        s->done = true;
+    }
+    if (layers)
+        s->load = mem_alloc(layers * h->n_experts * sizeof *s->load);
+    if (layers && g->o.routing)
+        s->routing = mem_alloc((layers * n * h->top_k + 1) * sizeof *s->routing);
+    if (g->o.last_logits)
+        s->last = mem_alloc(h->n_vocab * sizeof *s->last);
+    if (g->o.score)
+        s->nll = mem_alloc((n + 1) * sizeof *s->nll);
+}
+
+static void begin(struct generator *g, struct run *r, struct stream *s, uint32_t i)
+{
+    const struct value *prompt =
+        evaluate_find(r->overrides ? r->overrides[i] : NULL, NULL, "prompt");
+    const struct value *id = prompt ? value_find(prompt, "id") : NULL;
+    struct errtext t;
+    struct value *number = arena_alloc(r->arena, sizeof *number);
+    *number = value_uint(r->first + i);
+    *s = (struct stream){.i = i, .item = r->first + i, .id = id ? id : number, .finish = ""};
+    buf_init(&s->text, SIZE_MAX / 4);
+    buf_init(&s->piece, SIZE_MAX / 4);
+    buf_init(&s->logprobs, SIZE_MAX / 4);
+    tokenizer_stream_init(&s->bytes, g->tokenizer, TOKENIZER_REPLACE);
+    r->named[i] = value_null();
+    if (generate_encode(g, prompt, &s->prompt, &t)
+        || (g->o.n_stops && stop_filter_create(g->o.stops, g->o.n_stops, &s->stop, &t))) {
+        fail_item(r, s, &t);
+        return;
+    }
+    make_room(g, s);
+}
+
+static void finish(struct stream *s)
+{
+    tokens_fini(&s->prompt);
+    tokens_fini(&s->new);
+    stop_filter_destroy(s->stop);
+    buf_fini(&s->text);
+    buf_fini(&s->piece);
+    buf_fini(&s->logprobs);
+    mem_free(s->routing);
+    mem_free(s->load);
+    mem_free(s->last);
+    mem_free(s->nll);
+}
+
+static enum error run_generate(void *state, struct run *r, struct errtext *t)
+{
+    struct generator *g = state;
+    struct stream *list = mem_alloc((r->count + 1) * sizeof *list);
+    double seconds[2] = {0, 0};
+    for (uint32_t i = 0; i < r->count; i++)
+        begin(g, r, &list[i], i);
+    enum error e = generate_batch(g, r, list, seconds, t);
+    for (uint32_t i = 0; i < r->count && !e; i++) {
+        if (list[i].failed)
+            continue;
+        run_progress(r);
+        e = generate_row(g, r, &list[i], seconds, t);
+        seconds[0] = seconds[1] = 0; // the time of all stands with the first
+    }
+    for (uint32_t i = 0; i < r->count; i++)
+        finish(&list[i]);
+    mem_free(list);
+    return e == ERR_CANCELLED ? OK : e;
+}
+
+const struct workload workload_generate = {
+    .name = "generate",
+    .help = "Continues or scores prompts with a language model from a GGUF file.",
+    .params = params,
+    .collective = true,
+    .stall_ms = 60000,
+    .open = open_generate,
+    .close = close_generate,
+    .run = run_generate,
+};

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+// generate_state.h - for generate*.c only: a model that is open, and prompts at
+// work.
+//
+// Every rank of a gang has the same prompts and, since it gets the same logits,
+// makes the same choices: nothing but the engine talks to other ranks.
+//
+// Threads    Main thread.
+
+#ifndef WORKER_EVALUATE_GENERATE_STATE_H
+#define WORKER_EVALUATE_GENERATE_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/value.h"
+#include "worker/experts/engine.h"
+#include "worker/experts/sample.h"
+#include "worker/experts/tokenizer.h"
+#include "worker/experts/tokenizer_stream.h"
+#include "worker/workload.h"
+
+enum {
+    GENERATE_STREAMS_MAX = 16, // prompts in one step
+    GENERATE_TOKENS_MAX = 512, // tokens in one step
+};
+
+struct generate_options {
+    struct sample_options sampling;
+    uint32_t max_tokens, top_logprobs;
+    bool ignore_eos, last_logits, score, routing, stream, replicate;
+    enum engine_kv kv;
+    const char *chat; // a template's name, or NULL: the model's own
+    struct tokenizer_text *stops;
+    uint32_t n_stops;
+};
+
+struct generator {
+    struct arena *arena; // lives as long as the state
+    struct generate_options o;
+    uint64_t seed;
+    const char *scratch;
+    struct model *model;
+    struct tokenizer *tokenizer;
+    struct sampler *sampler;
+    // The engine of the group that came last, with room for so many positions.
+    struct engine *engine;
+    struct group *group;
+    uint32_t n_positions;
+    float *logits; // [n_rows][n_vocab]
+    uint32_t n_rows;
+};
+
+// One prompt on its way.
+struct stream {
+    uint32_t i;    // within the run
+    uint64_t item; // the number the job knows
+    const struct value *id;
+    struct tokens prompt, new; // of new the last one has not been fed
+    bool failed, done;
+    const char *finish;
+    uint32_t room; // new tokens at most
+    bool open;     // has a sequence
+    uint32_t sequence, n_fed;
+    struct tokenizer_stream bytes;
+    struct stop_filter *stop; // NULL: no stop strings
+    struct buf text, piece;
+    size_t n_shown;    // bytes of the text that were streamed
+    uint16_t *routing; // [layers with experts][n prompt][top_k]
+    uint64_t *load;    // [layers with experts][n_experts]
+    float *last;       // logits at the last position of the prompt, or NULL
+    float *nll;        // [n prompt - 1], or NULL
+    struct buf logprobs;
+};
+
+// generate_prompt.c: the tokens that a prompt stands for.  FAULT_JOB with a line.
+enum error generate_encode(struct generator *g,
+                           const struct value *prompt,
+                           struct tokens *out,
+                           struct errtext *t);
+
+// generate_batch.c: all streams to their end, several in a step.  ERR_CANCELLED;
+// FAULT_WORKER: no memory.  seconds: of prefill and decode.
+enum error generate_batch(struct generator *g,
+                          struct run *r,
+                          struct stream *list,
+                          double seconds[2],
+                          struct errtext *t);
+
+// generate_token.c: what becomes of a stream's logits, the first of which stand at
+// the prompt's or the text's position n_fed - n.
+void generate_take(
+    struct generator *g, struct run *r, struct stream *s, const float *logits, uint32_t n);
+
+// generate_row.c: the metrics of an item that is done; on rank 0 its blobs too.
+enum error generate_row(struct generator *g,
+                        struct run *r,
+                        struct stream *s,
+                        const double seconds[2],
+                        struct errtext *t);
+
+uint32_t generate_moe_layers(const struct generator *g);
+
+#endif
