@@ -33,7 +33,7 @@ struct team {
     _Atomic(team_fn) fn;
     _Atomic(void *) arg;
     _Atomic uint32_t n_parts;
-    char apart_1[64]; // words of different writers lie in different cache lines
+    char apart_1[64];      // words of different writers lie in different cache lines
     _Atomic uint64_t left; // round << 32 | parts not yet claimed
     char apart_2[64];
     _Atomic uint32_t done; // parts of this round
