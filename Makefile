@@ -134,6 +134,8 @@ $(call flags,$(MPI_SRC) $(MPITEST_SRC) tests/bench/raw_mpi_hello.c): override CP
 ifeq ($(shell uname -m),x86_64)
 $(call flags,$(filter %_avx2.c,$(WORKER_SRC))): override CFLAGS += -mavx2 -mfma
 $(call flags,$(filter %_avx512.c,$(WORKER_SRC))): override CFLAGS += -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma
+$(call flags,worker/tensor/packed_avx2.c): override CFLAGS += -mf16c
+$(call flags,worker/tensor/packed_avx512.c): override CFLAGS += -mavx512vnni
 endif
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 -include local.mk

@@ -2,8 +2,9 @@
 // test_engine_mpi.c - a gang's logits are a single rank's, bit for bit.
 //
 // A plain program for mpirun -n 1, 2, 3, 4: returns 0 or 1.  Every fixture model,
-// attention split and replicated, a step of several sequences and single tokens
-// after it; nothing to do where the larger fixtures are not.
+// exact and fast numerics, attention split and replicated, a step of several
+// sequences and single tokens after it; nothing to do where the larger fixtures are
+// not.
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,9 +25,9 @@ static void complain(const char *name, const char *what)
 }
 
 // Prompts of different lengths, then a token each at a time.
-static float *work(const struct model *m, struct group *g, bool replicate, const char *name)
+static float *
+work(const struct model *m, struct group *g, const struct engine_options *o, const char *name)
 {
-    struct engine_options o = {.replicate = replicate, .n_positions = 64 * SEQUENCES};
     struct errtext t = {""};
     struct engine *e;
     size_t row = m->h.n_vocab, per_step = SEQUENCES * row;
@@ -34,7 +35,7 @@ static float *work(const struct model *m, struct group *g, bool replicate, const
     int32_t tokens[LENGTH + AFTER];
     uint32_t sequence[SEQUENCES];
 
-    if (engine_create(m, &o, g, &e, &t)) {
+    if (engine_create(m, o, g, &e, &t)) {
         complain(name, t.text);
         return logits;
     }
@@ -69,15 +70,21 @@ static void try_model(const char *path, const char *name, struct group *g)
         return;
     }
     struct group *one = group_local_create();
-    float *want = work(m, one, false, name);
-    size_t n = (size_t)(1 + AFTER) * SEQUENCES * m->h.n_vocab * sizeof *want;
-    for (int replicate = 0; replicate < 2; replicate++) {
-        float *got = work(m, g, replicate, name);
-        if (memcmp(got, want, n) != 0)
-            complain(name, replicate ? "other bits, replicated" : "other bits, split");
-        mem_free(got);
+    for (int fast = 0; fast < 2; fast++) {
+        struct engine_options o = {.numerics = fast ? ENGINE_FAST : ENGINE_EXACT,
+                                   .n_positions = 64 * SEQUENCES};
+        float *want = work(m, one, &o, name);
+        size_t n = (size_t)(1 + AFTER) * SEQUENCES * m->h.n_vocab * sizeof *want;
+        for (int replicate = 0; replicate < 2; replicate++) {
+            o.replicate = replicate;
+            o.n_threads = 1 + (uint32_t)replicate;
+            float *got = work(m, g, &o, name);
+            if (memcmp(got, want, n) != 0)
+                complain(name, replicate ? "other bits, replicated" : "other bits, split");
+            mem_free(got);
+        }
+        mem_free(want);
     }
-    mem_free(want);
     group_destroy(one);
     model_close(m);
 }

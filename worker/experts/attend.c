@@ -50,13 +50,19 @@ static void score_block(const struct attend *a,
     kernels_scale(scores + (size_t)first * KV_PAGE, scale, (size_t)(a->n - first) * KV_PAGE);
 }
 
-void engine_attend(struct engine *e, const struct attend *a)
+size_t engine_attend_room(const struct attend *a)
 {
-    struct arena_mark mark = arena_mark(e->step);
+    size_t n = (size_t)KV_PAGE * (a->key + a->value + a->n)
+               + a->n * sizeof(struct softmax) / sizeof(float);
+    return (n + 15) / 16 * 16; // rooms side by side are aligned
+}
+
+void engine_attend(const struct engine *e, const struct attend *a, float *room)
+{
     uint32_t end = a->position + a->n;
-    float *room = engine_matrix(e, KV_PAGE, (size_t)a->key + a->value);
-    float *scores = engine_matrix(e, a->n, KV_PAGE);
-    struct softmax *state = arena_alloc(e->step, a->n * sizeof *state);
+    struct softmax *state = (void *)room;
+    float *scores = room + a->n * sizeof *state / sizeof *room;
+    float *rows_room = scores + (size_t)a->n * KV_PAGE;
 
     for (uint32_t i = 0; i < a->n; i++) {
         state[i] = (struct softmax){.most = -INFINITY, .out = a->out + i * a->out_stride};
@@ -65,7 +71,7 @@ void engine_attend(struct engine *e, const struct attend *a)
     for (uint32_t from = 0; from < end; from += KV_PAGE) {
         uint32_t n = end - from < KV_PAGE ? end - from : KV_PAGE;
         uint32_t first = from > a->position ? from - a->position : 0;
-        struct kv_rows rows = kv_get(e->kv, a->at, from / KV_PAGE, n, room);
+        struct kv_rows rows = kv_get(e->kv, a->at, from / KV_PAGE, n, rows_room);
         score_block(a, first, n, rows.keys, e->score_scale, scores);
         for (uint32_t i = first; i < a->n; i++) {
             uint32_t seen = a->position + i + 1 - from;
@@ -75,5 +81,4 @@ void engine_attend(struct engine *e, const struct attend *a)
     }
     for (uint32_t i = 0; i < a->n; i++)
         kernels_scale(state[i].out, 1 / state[i].sum, a->value);
-    arena_release(e->step, mark);
 }

@@ -32,25 +32,6 @@ const float *engine_floats(struct engine *e, const struct gguf_tensor *t)
     return x;
 }
 
-float *engine_rows(struct engine *e,
-                   const struct gguf_tensor *w,
-                   uint32_t z,
-                   struct range rows,
-                   const float *x,
-                   uint32_t n)
-{
-    struct format_shape s = {.n_in = w->dims[0],
-                             .n_out = range_n(rows),
-                             .n_x = n,
-                             .x_stride = w->dims[0],
-                             .y_stride = range_n(rows)};
-    float *y = engine_matrix(e, n, s.n_out);
-    if (n && s.n_out)
-        format_matmul(w->format, w->data + (z * w->dims[1] + rows.from) * w->row_bytes, &s, x,
-                      y);
-    return y;
-}
-
 static uint32_t first_of(uint32_t rank, uint32_t columns, uint32_t size)
 {
     return (uint32_t)((uint64_t)columns * rank / size);
@@ -80,27 +61,35 @@ float *engine_gather(struct engine *e, float *part, uint32_t n, uint32_t columns
     return out;
 }
 
-float *engine_product(struct engine *e, const struct gguf_tensor *w, const float *x, uint32_t n)
+struct normed {
+    const struct engine *e;
+    const float *h, *w;
+    float *x;
+};
+
+static void norm_tokens(void *arg, uint32_t from, uint32_t to)
 {
-    uint32_t rows = (uint32_t)w->dims[1];
-    float *y = engine_rows(e, w, 0, engine_part(e, rows, e->replicate), x, n);
-    return e->replicate ? y : engine_gather(e, y, n, rows, 1);
+    const struct normed *a = arg;
+    size_t d = a->e->m->h.d;
+    for (uint32_t t = from; t < to; t++)
+        norm_rms(a->h + t * d, a->w, d, a->e->m->h.eps, a->x + t * d);
 }
 
 float *engine_normed(struct engine *e, const struct batch *b, const struct gguf_tensor *norm)
 {
-    size_t d = e->m->h.d;
-    const float *w = engine_floats(e, norm);
-    float *x = engine_matrix(e, b->n, d);
-    for (uint32_t t = 0; t < b->n; t++)
-        norm_rms(b->h + t * d, w, d, e->m->h.eps, x + t * d);
-    return x;
+    struct normed a = {
+        .e = e, .h = b->h, .w = engine_floats(e, norm), .x = engine_matrix(e, b->n, e->m->h.d)};
+    engine_share(e, b->n, 8, norm_tokens, &a);
+    return a.x;
 }
 
 // ---- life ----------------------------------------------------------------------------
 
-static const struct format *kv_format(enum engine_kv kv)
+static const struct format *kv_format(const struct engine_options *o)
 {
+    enum engine_kv kv = o->kv;
+    if (kv == ENGINE_KV_DEFAULT && o->numerics == ENGINE_FAST)
+        kv = ENGINE_KV_F16;
     return format_find(kv == ENGINE_KV_F16    ? FORMAT_F16
                        : kv == ENGINE_KV_Q8_0 ? FORMAT_Q8_0
                                               : FORMAT_F32);
@@ -111,13 +100,87 @@ static struct kv_shape kv_shape_of(const struct engine *e, const struct engine_o
     const struct hyper *h = &e->m->h;
     bool mla = e->m->arch->mla;
     return (struct kv_shape){
-        .format = kv_format(o->kv),
+        .format = kv_format(o),
         .n_layers = h->n_layers,
         .n_heads = mla ? 1 : (uint32_t)range_n(e->kv_heads),
         .key = mla ? h->kv_rank + h->n_rot : h->key,
         .value = mla ? 0 : h->value,
         .n_pages = o->n_positions / KV_PAGE + (o->n_positions % KV_PAGE != 0),
     };
+}
+
+static struct range times(struct range r, uint32_t unit)
+{
+    return (struct range){r.from * unit, r.to * unit};
+}
+
+static struct weights_share
+slices_of(const struct gguf_tensor *t, struct range rows, struct range slices)
+{
+    return (struct weights_share){t, rows, slices};
+}
+
+static struct weights_share plain_of(const struct gguf_tensor *t, struct range rows)
+{
+    return slices_of(t, rows, (struct range){0, 1});
+}
+
+// The rows of t that are this rank's when it is split, or all.
+static struct weights_share
+part_of(const struct engine *e, const struct gguf_tensor *t, bool whole)
+{
+    uint32_t rows = t ? (uint32_t)t->dims[1] : 0;
+    return plain_of(t, engine_part(e, rows, whole));
+}
+
+static struct weights_share experts_of(const struct engine *e, const struct gguf_tensor *t)
+{
+    uint32_t rows = t ? (uint32_t)t->dims[1] : 0;
+    return slices_of(t, engine_part(e, rows, false), (struct range){0, e->m->h.n_experts});
+}
+
+enum { SHARES = 19 };
+
+// What this rank reads of a layer: as attention.c and ffn.c do.
+static void shares_of(const struct engine *e, const struct layer *l, struct weights_share *out)
+{
+    const struct hyper *h = &e->m->h;
+    struct range q = times(e->heads, h->key), rank = {0, h->kv_rank}, value = {0, h->value};
+    bool all = e->replicate;
+    const struct weights_share list[SHARES] = {
+        plain_of(l->q, q),
+        plain_of(l->q_b, q),
+        plain_of(l->k, times(e->kv_heads, h->key)),
+        plain_of(l->v, times(e->kv_heads, h->value)),
+        slices_of(l->k_b, rank, e->heads),
+        slices_of(l->v_b, value, e->heads),
+        part_of(e, l->q_a, all),
+        part_of(e, l->kv_a, all),
+        part_of(e, l->o, all),
+        part_of(e, l->router, all),
+        part_of(e, l->gate, all),
+        part_of(e, l->up, all),
+        part_of(e, l->down, all),
+        part_of(e, l->gate_shared, all),
+        part_of(e, l->up_shared, all),
+        part_of(e, l->down_shared, false),
+        experts_of(e, l->gate_exps),
+        experts_of(e, l->up_exps),
+        experts_of(e, l->down_exps),
+    };
+    memcpy(out, list, sizeof list);
+}
+
+static enum error pack_weights(struct engine *e, struct errtext *t)
+{
+    uint32_t n = e->m->h.n_layers * SHARES;
+    struct weights_share *shares = mem_alloc((n + 1) * sizeof *shares);
+    for (uint32_t i = 0; i < e->m->h.n_layers; i++)
+        shares_of(e, &e->m->layers[i], shares + (size_t)i * SHARES);
+    shares[n] = part_of(e, e->m->output, e->replicate);
+    enum error err = weights_create(shares, n + 1, e->team, &e->weights, t);
+    mem_free(shares);
+    return err;
 }
 
 enum error engine_create(const struct model *m,
@@ -145,9 +208,16 @@ enum error engine_create(const struct model *m,
         mem_free(e);
         return err;
     }
+    e->team = team_create(o->n_threads ? o->n_threads : 1);
     rope_init(&e->rope, m);
     e->step = arena_create();
     e->load = mem_alloc(((size_t)h->n_layers * h->n_experts + 1) * sizeof *e->load);
+    if (o->numerics == ENGINE_FAST)
+        err = pack_weights(e, t);
+    if (err) {
+        engine_destroy(e);
+        return err;
+    }
     *out = e;
     return OK;
 }
@@ -156,6 +226,8 @@ void engine_destroy(struct engine *e)
 {
     if (!e)
         return;
+    weights_destroy(e->weights);
+    team_destroy(e->team);
     mem_free(e->load);
     arena_destroy(e->step);
     rope_fini(&e->rope);
@@ -253,7 +325,8 @@ static void logits(struct engine *e, const struct batch *b)
                      x + (size_t)n++ * h->d);
     if (!n)
         return;
-    const float *y = engine_product(e, e->m->output, x, n);
+    struct operand o = engine_operand(e, x, h->d, n);
+    const float *y = engine_product(e, e->m->output, &o);
     for (uint32_t i = 0; i < b->n_runs; i++) {
         size_t size = (size_t)b->runs[i].n_logits * h->n_vocab;
         if (size)

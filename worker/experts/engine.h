@@ -14,7 +14,7 @@
 // one pool; a page can belong to several sequences.
 //
 // Ownership  The engine borrows model and group, which outlive it.
-// Threads    The worker's main thread.
+// Threads    The worker's main thread; a step shares its work with the engine's own team.
 
 #ifndef WORKER_EXPERTS_ENGINE_H
 #define WORKER_EXPERTS_ENGINE_H
@@ -31,9 +31,15 @@ enum { ENGINE_PAGE = 64 }; // as in kv.h
 
 enum engine_kv { ENGINE_KV_DEFAULT, ENGINE_KV_F32, ENGINE_KV_F16, ENGINE_KV_Q8_0 };
 
-// Numerics are exact: float32 activations, weights as float32.
+// Exact: float32 activations, weights as float32.  Fast: activations of eight bits
+// where weights are quantised (packed.h's canonical products), floats elsewhere; the
+// weights are packed at creation, a copy of this rank's share.
+enum engine_numerics { ENGINE_EXACT, ENGINE_FAST };
+
 struct engine_options {
-    enum engine_kv kv;    // default: f32
+    enum engine_numerics numerics;
+    uint32_t n_threads;   // of this rank, at most TEAM_MAX; 0: 1
+    enum engine_kv kv;    // default: f32, with fast numerics f16
     bool replicate;       // every rank does all of the attention and dense parts
     uint32_t n_positions; // room of the pool, rounded up to pages
     uint32_t n_tokens;    // most tokens of one step; 0: 512

@@ -13,10 +13,7 @@
 #include "worker/experts/engine.h"
 #include "worker/experts/kv.h"
 #include "worker/experts/rope.h"
-
-struct range {
-    uint32_t from, to;
-};
+#include "worker/experts/weights.h"
 
 // A step's tokens: where each stands, run by run.
 struct batch {
@@ -35,6 +32,8 @@ struct engine {
     uint32_t n_tokens;
     float score_scale;
     struct range heads, kv_heads; // of this rank
+    struct team *team;
+    struct weights *weights; // NULL: exact numerics
     struct kv *kv;
     struct rope rope;
     struct arena *step;
@@ -42,11 +41,6 @@ struct engine {
     uint64_t tokens_done, steps_done;
     int64_t total_ns, exchange_ns;
 };
-
-static inline size_t range_n(struct range r)
-{
-    return r.to - r.from;
-}
 
 // Part `rank` of n rows; everything when `whole`.
 static inline struct range engine_part(const struct engine *e, uint32_t n, bool whole)
@@ -60,20 +54,49 @@ static inline struct range engine_part(const struct engine *e, uint32_t n, bool 
 float *engine_matrix(struct engine *e, size_t rows, size_t columns);
 const float *engine_floats(struct engine *e, const struct gguf_tensor *t); // NULL gives NULL
 
-// y[n][rows.from..to) of a tensor's slice `z` (of its third dimension) with x[n].
+// ---- work for the team ---------------------------------------------------------------
+
+// fn(arg, from, to) for runs of 0 to n - 1, each of at least `grain`.
+typedef void (*engine_share_fn)(void *arg, uint32_t from, uint32_t to);
+void engine_share(struct engine *e, uint32_t n, uint32_t grain, engine_share_fn fn, void *arg);
+
+// n vectors, and with fast numerics their codes, one row of blocks each.
+struct operand {
+    const float *x; // [n][n_in]
+    size_t n_in;
+    const struct packed_x *const *q;
+    uint32_t n;
+};
+struct operand engine_operand(struct engine *e, const float *x, size_t n_in, uint32_t n);
+
+// y[n][rows] of a tensor's slice `z` (of its third dimension) with x.
+struct product {
+    const struct gguf_tensor *w;
+    uint32_t z;
+    struct range rows;
+    struct operand x;
+    float *y;
+};
+void engine_products(struct engine *e, const struct product *list, uint32_t n);
+// One with room for its results.
+struct product engine_part_of(struct engine *e,
+                              const struct gguf_tensor *w,
+                              uint32_t z,
+                              struct range rows,
+                              const struct operand *x);
+// One made at once: some rows, or all of them on every rank.
 float *engine_rows(struct engine *e,
                    const struct gguf_tensor *w,
-                   uint32_t z,
                    struct range rows,
-                   const float *x,
-                   uint32_t n);
+                   const struct operand *x);
+float *engine_product(struct engine *e, const struct gguf_tensor *w, const struct operand *x);
+
+// ---- parts of a step -----------------------------------------------------------------
+
 // Every rank gives its part, as engine_part has it, of rows of `columns` units of
 // `unit` floats; all get the n whole rows.
 float *
 engine_gather(struct engine *e, float *part, uint32_t n, uint32_t columns, uint32_t unit);
-// All rows of a product, on every rank: split and gathered, or all here.
-float *
-engine_product(struct engine *e, const struct gguf_tensor *w, const float *x, uint32_t n);
 float *engine_normed(struct engine *e, const struct batch *b, const struct gguf_tensor *norm);
 
 // h += attention(norm(h)), h += ffn(norm(h))
@@ -92,6 +115,7 @@ struct attend {
     size_t out_stride;
     bool latent;
 };
-void engine_attend(struct engine *e, const struct attend *a);
+size_t engine_attend_room(const struct attend *a); // floats of scratch that it needs
+void engine_attend(const struct engine *e, const struct attend *a, float *room);
 
 #endif

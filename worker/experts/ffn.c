@@ -11,23 +11,45 @@
 #include "worker/tensor/curves.h"
 #include "worker/tensor/kernels.h"
 
-// down(silu(gate x) up x), the rows of `down` that are ours.
+// gate = silu(gate) up, rows of `width`.
 struct swiglu {
+    float *gate;
+    const float *up;
+    size_t width;
+};
+
+static void swiglu_rows(void *arg, uint32_t from, uint32_t to)
+{
+    const struct swiglu *a = arg;
+    curves_swiglu(a->gate + from * a->width, a->up + from * a->width, (to - from) * a->width);
+}
+
+static void swiglu(struct engine *e, float *gate, const float *up, uint32_t n, size_t width)
+{
+    struct swiglu a = {gate, up, width};
+    engine_share(e, n, 2, swiglu_rows, &a);
+}
+
+// down(silu(gate x) up x), the rows of `down` that are ours.
+struct dense {
     const struct gguf_tensor *gate, *up, *down;
     uint32_t width;
     bool whole; // all rows here
 };
 
 static float *
-dense(struct engine *e, const struct swiglu *w, struct range out, const float *x, uint32_t n)
+dense(struct engine *e, const struct dense *w, struct range out, const struct operand *x)
 {
     struct range mine = engine_part(e, w->width, w->whole);
-    float *gate = engine_rows(e, w->gate, 0, mine, x, n);
-    float *up = engine_rows(e, w->up, 0, mine, x, n);
-    curves_swiglu(gate, up, n * range_n(mine));
+    struct product p[2] = {engine_part_of(e, w->gate, 0, mine, x),
+                           engine_part_of(e, w->up, 0, mine, x)};
+    engine_products(e, p, 2);
+    float *act = p[0].y;
+    swiglu(e, act, p[1].y, x->n, range_n(mine));
     if (!w->whole)
-        gate = engine_gather(e, gate, n, w->width, 1);
-    return engine_rows(e, w->down, 0, out, gate, n);
+        act = engine_gather(e, act, x->n, w->width, 1);
+    struct operand inner = engine_operand(e, act, w->width, x->n);
+    return engine_rows(e, w->down, out, &inner);
 }
 
 // (token, slot) pairs in the order of their experts.
@@ -36,6 +58,7 @@ struct routing {
     float *weight;
     uint32_t *first; // [n_experts + 1] into pair
     uint32_t *pair;  // token * top_k + slot
+    uint32_t *place; // of a pair in `pair`
 };
 
 static void group_pairs(struct engine *e, struct routing *r, uint32_t n_pairs, uint64_t *load)
@@ -43,6 +66,7 @@ static void group_pairs(struct engine *e, struct routing *r, uint32_t n_pairs, u
     uint32_t n = e->m->h.n_experts;
     r->first = arena_alloc(e->step, (n + 2) * sizeof *r->first);
     r->pair = arena_room(e->step, n_pairs * sizeof *r->pair);
+    r->place = arena_room(e->step, n_pairs * sizeof *r->place);
     // One place further on, so that filling moves each start to its right place.
     for (uint32_t i = 0; i < n_pairs; i++) {
         r->first[r->expert[i] + 2]++;
@@ -50,19 +74,22 @@ static void group_pairs(struct engine *e, struct routing *r, uint32_t n_pairs, u
     }
     for (uint32_t i = 2; i <= n; i++)
         r->first[i] += r->first[i - 1];
-    for (uint32_t i = 0; i < n_pairs; i++)
-        r->pair[r->first[r->expert[i] + 1]++] = i;
+    for (uint32_t i = 0; i < n_pairs; i++) {
+        r->place[i] = r->first[r->expert[i] + 1]++;
+        r->pair[r->place[i]] = i;
+    }
 }
 
-static struct routing route_all(struct engine *e, uint32_t layer, const float *x, uint32_t n)
+static struct routing route_all(struct engine *e, uint32_t layer, const struct operand *x)
 {
+    uint32_t n = x->n;
     const struct hyper *h = &e->m->h;
     const struct layer *l = &e->m->layers[layer];
     struct routing r = {
         .expert = arena_room(e->step, (size_t)n * h->top_k * sizeof *r.expert),
         .weight = engine_matrix(e, n, h->top_k),
     };
-    float *logits = engine_product(e, l->router, x, n);
+    float *logits = engine_product(e, l->router, x);
     const float *bias = engine_floats(e, l->router_bias);
     float *choice = engine_matrix(e, 1, h->n_experts);
     for (uint32_t t = 0; t < n; t++)
@@ -72,33 +99,78 @@ static struct routing route_all(struct engine *e, uint32_t layer, const float *x
     return r;
 }
 
+// The vectors of all pairs, in the order of their experts.
+static struct operand spread(struct engine *e,
+                             const struct layer *l,
+                             const struct routing *r,
+                             const struct operand *x)
+{
+    uint32_t k = e->m->h.top_k, n = x->n * k;
+    size_t d = x->n_in;
+    struct operand o = {.n_in = d, .n = n};
+    if (x->q) {
+        const struct packed_x **q = arena_room(e->step, n * sizeof *q + 1);
+        for (uint32_t i = 0; i < n; i++)
+            q[i] = x->q[r->pair[i] / k];
+        o.q = q;
+    }
+    if (packed_kind(l->gate_exps->format) != PACKED_NONE
+        && packed_kind(l->up_exps->format) != PACKED_NONE && x->q)
+        return o;
+    float *rows = engine_matrix(e, n, d);
+    for (uint32_t i = 0; i < n; i++)
+        memcpy(rows + i * d, x->x + r->pair[i] / k * d, d * sizeof *rows);
+    o.x = rows;
+    return o;
+}
+
+// Those of vectors `from` to `to` - 1.
+static struct operand some(const struct operand *x, uint32_t from, uint32_t to)
+{
+    return (struct operand){.x = x->x ? x->x + from * x->n_in : NULL,
+                            .n_in = x->n_in,
+                            .q = x->q ? x->q + from : NULL,
+                            .n = to - from};
+}
+
+// One product for each expert that has vectors: their rows of y[pair][rows].
+static uint32_t by_expert(const struct routing *r,
+                          uint32_t n_experts,
+                          const struct product *all,
+                          struct product *list)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < n_experts; i++) {
+        if (r->first[i] == r->first[i + 1])
+            continue;
+        list[n] = *all;
+        list[n].z = i;
+        list[n].x = some(&all->x, r->first[i], r->first[i + 1]);
+        list[n++].y = all->y + r->first[i] * range_n(all->rows);
+    }
+    return n;
+}
+
 // Rows of all pairs: act[pair in order][ff part].
 static float *expert_inner(struct engine *e,
                            const struct layer *l,
                            const struct routing *r,
-                           const float *x,
-                           uint32_t n_pairs)
+                           const struct operand *x)
 {
     const struct hyper *h = &e->m->h;
     struct range mine = engine_part(e, h->ff_expert, false);
-    float *act = engine_matrix(e, n_pairs, range_n(mine));
-    for (uint32_t i = 0; i < h->n_experts; i++) {
-        uint32_t from = r->first[i], n = r->first[i + 1] - from;
-        struct arena_mark mark = arena_mark(e->step);
-        float *in = engine_matrix(e, n, h->d);
-        for (uint32_t j = 0; j < n; j++)
-            memcpy(in + (size_t)j * h->d, x + (size_t)(r->pair[from + j] / h->top_k) * h->d,
-                   h->d * sizeof *in);
-        float *gate = engine_rows(e, l->gate_exps, i, mine, in, n);
-        float *up = engine_rows(e, l->up_exps, i, mine, in, n);
-        curves_swiglu(gate, up, n * range_n(mine));
-        memcpy(act + from * range_n(mine), gate, n * range_n(mine) * sizeof *act);
-        arena_release(e->step, mark);
-    }
-    return engine_gather(e, act, n_pairs, h->ff_expert, 1);
+    struct operand in = spread(e, l, r, x);
+    struct product gate = engine_part_of(e, l->gate_exps, 0, mine, &in);
+    struct product up = engine_part_of(e, l->up_exps, 0, mine, &in);
+    struct product *list = arena_room(e->step, 2 * h->n_experts * sizeof *list);
+    uint32_t n = by_expert(r, h->n_experts, &gate, list);
+    n += by_expert(r, h->n_experts, &up, list + n);
+    engine_products(e, list, n);
+    swiglu(e, gate.y, up.y, in.n, range_n(mine));
+    return engine_gather(e, gate.y, in.n, h->ff_expert, 1);
 }
 
-// Our rows of every pair's result, [pair][out part], not yet summed.
+// Our rows of every pair's result, [pair in order][out part], not yet summed.
 static float *expert_outer(struct engine *e,
                            const struct layer *l,
                            const struct routing *r,
@@ -106,38 +178,48 @@ static float *expert_outer(struct engine *e,
                            const float *act)
 {
     const struct hyper *h = &e->m->h;
-    uint32_t n_pairs = r->first[h->n_experts];
-    size_t width = range_n(out);
-    float *y = engine_matrix(e, n_pairs, width);
-    for (uint32_t i = 0; i < h->n_experts; i++) {
-        uint32_t from = r->first[i], n = r->first[i + 1] - from;
-        struct arena_mark mark = arena_mark(e->step);
-        const float *rows =
-            engine_rows(e, l->down_exps, i, out, act + (size_t)from * h->ff_expert, n);
-        for (uint32_t j = 0; j < n; j++)
-            memcpy(y + r->pair[from + j] * width, rows + j * width, width * sizeof *y);
-        arena_release(e->step, mark);
-    }
-    return y;
+    struct operand in = engine_operand(e, act, h->ff_expert, r->first[h->n_experts]);
+    struct product down = engine_part_of(e, l->down_exps, 0, out, &in);
+    struct product *list = arena_room(e->step, h->n_experts * sizeof *list);
+    engine_products(e, list, by_expert(r, h->n_experts, &down, list));
+    return down.y;
+}
+
+struct combine {
+    const struct routing *r;
+    const float *pairs;
+    float *y;
+    size_t width;
+    uint32_t top_k;
+};
+
+static void combine(void *arg, uint32_t from, uint32_t to)
+{
+    const struct combine *a = arg;
+    memset(a->y + from * a->width, 0, (to - from) * a->width * sizeof *a->y);
+    for (uint32_t t = from; t < to; t++)
+        for (uint32_t k = 0; k < a->top_k; k++) {
+            size_t p = (size_t)t * a->top_k + k;
+            kernels_axpy(a->y + t * a->width, a->r->weight[p],
+                         a->pairs + a->r->place[p] * a->width, a->width);
+        }
 }
 
 static void add_shared(struct engine *e,
                        const struct layer *l,
                        struct range out,
-                       const float *x,
-                       uint32_t n,
+                       const struct operand *x,
                        float *y)
 {
     const struct hyper *h = &e->m->h;
-    struct swiglu w = {l->gate_shared, l->up_shared, l->down_shared, h->ff_shared,
-                       e->replicate};
+    struct dense w = {l->gate_shared, l->up_shared, l->down_shared, h->ff_shared, e->replicate};
     size_t width = range_n(out);
-    float *s = dense(e, &w, out, x, n);
+    float *s = dense(e, &w, out, x);
     const float *gate = engine_floats(e, l->shared_gate);
-    for (uint32_t t = 0; gate && t < n; t++)
+    for (uint32_t t = 0; gate && t < x->n; t++)
         kernels_scale(s + t * width,
-                      curves_sigmoid(kernels_dot(gate, x + (size_t)t * h->d, h->d)), width);
-    kernels_add(y, s, n * width);
+                      curves_sigmoid(kernels_dot(gate, x->x + (size_t)t * h->d, h->d)), width);
+    kernels_add(y, s, x->n * width);
 }
 
 // [moe layers][n][top_k] of each run that asked.
@@ -156,38 +238,37 @@ static void tell_routing(const struct engine *e,
     }
 }
 
-static float *experts(struct engine *e, const struct batch *b, uint32_t layer, const float *x)
+static float *
+experts(struct engine *e, const struct batch *b, uint32_t layer, const struct operand *x)
 {
     const struct hyper *h = &e->m->h;
     const struct layer *l = &e->m->layers[layer];
     struct range out = engine_part(e, h->d, false);
-    size_t width = range_n(out);
-    struct routing r = route_all(e, layer, x, b->n);
+    struct routing r = route_all(e, layer, x);
     tell_routing(e, b, layer, &r);
-    float *act = expert_inner(e, l, &r, x, b->n * h->top_k);
-    float *pairs = expert_outer(e, l, &r, out, act);
-    float *y = engine_matrix(e, b->n, width);
-    memset(y, 0, b->n * width * sizeof *y);
-    for (uint32_t t = 0; t < b->n; t++)
-        for (uint32_t k = 0; k < h->top_k; k++) {
-            size_t p = (size_t)t * h->top_k + k;
-            kernels_axpy(y + t * width, r.weight[p], pairs + p * width, width);
-        }
+    float *act = expert_inner(e, l, &r, x);
+    struct combine c = {.r = &r,
+                        .pairs = expert_outer(e, l, &r, out, act),
+                        .y = engine_matrix(e, b->n, range_n(out)),
+                        .width = range_n(out),
+                        .top_k = h->top_k};
+    engine_share(e, b->n, 4, combine, &c);
     if (h->ff_shared)
-        add_shared(e, l, out, x, b->n, y);
-    return engine_gather(e, y, b->n, h->d, 1);
+        add_shared(e, l, out, x, c.y);
+    return engine_gather(e, c.y, b->n, h->d, 1);
 }
 
 void engine_ffn(struct engine *e, struct batch *b, uint32_t layer)
 {
     const struct hyper *h = &e->m->h;
     const struct layer *l = &e->m->layers[layer];
-    float *x = engine_normed(e, b, l->ffn_norm), *y;
+    struct operand x = engine_operand(e, engine_normed(e, b, l->ffn_norm), h->d, b->n);
+    float *y;
     if (model_layer_has_experts(e->m, layer)) {
-        y = experts(e, b, layer, x);
+        y = experts(e, b, layer, &x);
     } else {
-        struct swiglu w = {l->gate, l->up, l->down, h->ff, e->replicate};
-        y = dense(e, &w, engine_part(e, h->d, e->replicate), x, b->n);
+        struct dense w = {l->gate, l->up, l->down, h->ff, e->replicate};
+        y = dense(e, &w, engine_part(e, h->d, e->replicate), &x);
         if (!e->replicate)
             y = engine_gather(e, y, b->n, h->d, 1);
     }

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+// test_packed.c - integer products: the same bits of every class, batch and split,
+// and close to the exact ones.
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/rng.h"
+#include "tests/unit/harness.h"
+#include "worker/tensor/kernels.h"
+#include "worker/tensor/packed.h"
+
+static const char *const classes[] = {"portable", "avx2", "avx512"};
+enum { N_CLASSES = 3, N_MAX = 1024, ROWS_MAX = 55, X_MAX = 15, N_FORMATS = 16 };
+
+static float x[X_MAX * N_MAX], w[N_MAX], want[X_MAX * ROWS_MAX], got[X_MAX * ROWS_MAX];
+static uint8_t rows[ROWS_MAX * N_MAX * 4];
+static struct packed_x q[X_MAX * (N_MAX / PACKED_BLOCK)];
+static const struct packed_x *list[X_MAX];
+
+static void make_rows(const struct format *f, struct rng *r, size_t n)
+{
+    for (size_t j = 0; j < ROWS_MAX; j++) {
+        uint8_t *row = rows + j * format_row_bytes(f, n);
+        for (size_t i = 0; i < n; i++)
+            w[i] = (float)rng_normal(r);
+        if (f->pack)
+            format_pack(f, w, row, n);
+        for (size_t i = 0; !f->pack && i < format_row_bytes(f, n); i++)
+            row[i] = (uint8_t)(rng_below(r, 256) & 0xbb); // no exponent of a half is full
+    }
+}
+
+static uint8_t *pack(const struct format *f, size_t n)
+{
+    size_t group = packed_group_bytes(packed_kind(f), n), n_groups = ROWS_MAX / PACKED_ROWS + 1;
+    uint8_t *groups = aligned_alloc(PACKED_ALIGN, group * n_groups);
+    ck_assert_ptr_nonnull(groups);
+    for (size_t i = 0; i < n_groups; i++) {
+        size_t from = i * PACKED_ROWS, left = ROWS_MAX - from;
+        packed_fill(f, rows + from * format_row_bytes(f, n),
+                    left < PACKED_ROWS ? left : PACKED_ROWS, n, groups + i * group);
+    }
+    return groups;
+}
+
+static void quantise(size_t n)
+{
+    for (size_t t = 0; t < X_MAX; t++) {
+        list[t] = q + t * (n / PACKED_BLOCK);
+        packed_quantise(x + t * n, n, q + t * (n / PACKED_BLOCK));
+    }
+}
+
+// y[t][j] of rows from * 16 on, vectors [t, t + n_x).
+static void multiply(
+    const struct format *f, const uint8_t *groups, size_t n, size_t from, size_t t, size_t n_x)
+{
+    struct packed_product p = {
+        .kind = packed_kind(f),
+        .groups = groups + from * packed_group_bytes(packed_kind(f), n),
+        .n_in = n,
+        .n_out = ROWS_MAX - from * PACKED_ROWS,
+        .n_x = n_x,
+        .x = list + t,
+        .y = got + t * ROWS_MAX + from * PACKED_ROWS,
+        .y_stride = ROWS_MAX,
+    };
+    packed_multiply(&p);
+}
+
+// Against the product in double of what codes and scales mean.
+static void check_meaning(const struct format *f, size_t n)
+{
+    for (size_t t = 0; t < X_MAX; t++)
+        for (size_t j = 0; j < ROWS_MAX; j++) {
+            double sum = 0, size = 0;
+            format_unpack(f, rows + j * format_row_bytes(f, n), w, n);
+            for (size_t i = 0; i < n; i++) {
+                const struct packed_x *b = &list[t][i / PACKED_BLOCK];
+                double v = (double)b->q[i % PACKED_BLOCK] * (double)b->d * (double)w[i];
+                ck_assert(
+                    fabs((double)b->q[i % PACKED_BLOCK] * (double)b->d - (double)x[t * n + i])
+                    <= 0.5001 * (double)b->d);
+                sum += v;
+                size += fabs(v);
+            }
+            ck_assert_msg(fabs(sum - (double)want[t * ROWS_MAX + j]) <= size * 1e-5 + 1e-30,
+                          "%s row %zu vector %zu: %g, expected %g", f->name, j, t,
+                          (double)want[t * ROWS_MAX + j], sum);
+        }
+}
+
+static void
+check_class(const struct format *f, const uint8_t *groups, size_t n, const char *class)
+{
+    static const size_t cuts[] = {X_MAX, 1, 2, 3, 4, 5};
+    quantise(n);
+    for (size_t k = 0; k < sizeof cuts / sizeof cuts[0]; k++) {
+        memset(got, 0, sizeof got);
+        for (size_t t = 0; t < X_MAX; t += cuts[k])
+            multiply(f, groups, n, 0, t, cuts[k] < X_MAX - t ? cuts[k] : X_MAX - t);
+        ck_assert_msg(memcmp(got, want, sizeof got) == 0, "%s %s n=%zu by %zu", f->name, class,
+                      n, cuts[k]);
+        multiply(f, groups, n, 1, 0, X_MAX);
+        ck_assert_msg(memcmp(got, want, sizeof got) == 0, "%s %s n=%zu from row 16", f->name,
+                      class, n);
+    }
+}
+
+START_TEST(a_product_has_the_same_bits_everywhere)
+{
+    const struct format *f = format_at((size_t)_i);
+    struct rng r = rng_at(11, (uint32_t)_i, 0, 0);
+    struct errtext t;
+    if (packed_kind(f) == PACKED_NONE)
+        return;
+    for (size_t n = f->block; n <= N_MAX; n += f->block + n / f->block * f->block) {
+        for (size_t i = 0; i < X_MAX * N_MAX; i++)
+            x[i] = (float)rng_normal(&r) * (i % 7 ? 1 : 20);
+        memset(x, 0, PACKED_BLOCK * sizeof x[0]);
+        make_rows(f, &r, n);
+        uint8_t *groups = pack(f, n);
+        ck_assert_int_eq(kernels_force("portable", &t), OK);
+        quantise(n);
+        multiply(f, groups, n, 0, 0, X_MAX);
+        memcpy(want, got, sizeof want);
+        check_meaning(f, n);
+        for (int k = 0; k < N_CLASSES; k++)
+            if (kernels_force(classes[k], &t) != ERR_UNSUPPORTED)
+                check_class(f, groups, n, classes[k]);
+        free(groups);
+    }
+}
+END_TEST
+
+// The largest sums there can be: nothing overflows on the way.
+START_TEST(extreme_codes_add_up)
+{
+    const struct format *f = format_find(FORMAT_Q8_0);
+    struct errtext t;
+    for (size_t i = 0; i < sizeof rows; i++)
+        rows[i] = i % 34 < 2 ? (i % 34 ? 0x3c : 0) : 0x80; // 1.0, then -128
+    for (size_t i = 0; i < X_MAX * N_MAX; i++)
+        x[i] = i / N_MAX % 2 ? -3.0F : 127.0F;
+    uint8_t *groups = pack(f, N_MAX);
+    for (int k = 0; k < N_CLASSES; k++) {
+        if (kernels_force(classes[k], &t) == ERR_UNSUPPORTED)
+            continue;
+        quantise(N_MAX);
+        multiply(f, groups, N_MAX, 0, 0, X_MAX);
+        ck_assert_double_eq((double)got[0], -128.0 * 127 * N_MAX);
+        ck_assert_double_eq_tol((double)got[ROWS_MAX], 128.0 * 3 * N_MAX, 0.1);
+    }
+    free(groups);
+}
+END_TEST
+
+START_TEST(odd_activations_give_no_nonsense)
+{
+    static const float odd[] = {0, 0x1p-149F, 0x1p-120F, 0x1p127F, -0x1p127F};
+    struct errtext t;
+    for (int k = 0; k < N_CLASSES; k++)
+        for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+            struct packed_x b;
+            if (kernels_force(classes[k], &t) == ERR_UNSUPPORTED)
+                continue;
+            memset(x, 0, PACKED_BLOCK * sizeof x[0]);
+            x[5] = odd[i];
+            packed_quantise(x, PACKED_BLOCK, &b);
+            ck_assert_int_eq(b.sum, b.q[5]);
+            ck_assert_int_eq(b.q[5], fabsf(odd[i]) < 1 ? 0 : odd[i] > 0 ? 127 : -127);
+            ck_assert(isfinite(b.d));
+        }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("packed");
+    TCase *c = tcase_create("packed");
+    tcase_set_timeout(c, 60);
+    tcase_add_loop_test(c, a_product_has_the_same_bits_everywhere, 0, N_FORMATS);
+    tcase_add_test(c, extreme_codes_add_up);
+    tcase_add_test(c, odd_activations_give_no_nonsense);
+    suite_add_tcase(s, c);
+    return harness_run(s);
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+#include "worker/experts/weights.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "common/mem.h"
+
+// What a huge page needs, so that all of ours can be ones.
+enum { HUGE_PAGE = 2 << 20 };
+
+struct packed_share {
+    struct weights_share s;
+    enum packed_kind kind;
+    size_t n_groups, group_bytes; // of a slice, of a group
+    size_t at;                    // in the pool
+};
+
+struct weights {
+    struct packed_share *shares; // by the tensor's address
+    uint32_t n;
+    uint8_t *pool;
+    size_t bytes, mapped;
+};
+
+static int by_tensor(const void *a, const void *b)
+{
+    const struct packed_share *p = a, *q = b;
+    return (p->s.tensor > q->s.tensor) - (p->s.tensor < q->s.tensor);
+}
+
+static void pack_group(void *arg, uint32_t part, uint32_t member)
+{
+    const struct packed_share *s = ((void **)arg)[0];
+    uint8_t *pool = ((void **)arg)[1];
+    (void)member;
+    const struct gguf_tensor *t = s->s.tensor;
+    uint32_t z = s->s.slices.from + (uint32_t)(part / s->n_groups);
+    uint32_t row = s->s.rows.from + (uint32_t)(part % s->n_groups) * PACKED_ROWS;
+    size_t left = s->s.rows.to - row;
+    packed_fill(t->format, t->data + (z * t->dims[1] + row) * t->row_bytes,
+                left < PACKED_ROWS ? left : PACKED_ROWS, t->dims[0],
+                pool + s->at + part * s->group_bytes);
+}
+
+static void lay_out(struct weights *w, const struct weights_share *shares, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const struct gguf_tensor *t = shares[i].tensor;
+        enum packed_kind kind = t ? packed_kind(t->format) : PACKED_NONE;
+        if (kind == PACKED_NONE)
+            continue;
+        struct packed_share s = {
+            .s = shares[i],
+            .kind = kind,
+            .n_groups = (range_n(shares[i].rows) + PACKED_ROWS - 1) / PACKED_ROWS,
+            .group_bytes = packed_group_bytes(kind, t->dims[0]),
+            .at = w->bytes,
+        };
+        w->bytes += range_n(shares[i].slices) * s.n_groups * s.group_bytes;
+        w->shares[w->n++] = s;
+    }
+    qsort(w->shares, w->n, sizeof *w->shares, by_tensor);
+}
+
+// Zeroed; the system gives huge pages where it has them.
+static uint8_t *map(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    (void)madvise(p, size, MADV_HUGEPAGE);
+    return p;
+}
+
+enum error weights_create(const struct weights_share *shares,
+                          uint32_t n,
+                          struct team *team,
+                          struct weights **out,
+                          struct errtext *t)
+{
+    struct weights *w = mem_alloc(sizeof *w);
+    w->shares = mem_alloc(n * sizeof *w->shares);
+    lay_out(w, shares, n);
+    w->mapped = w->bytes + HUGE_PAGE;
+    w->pool = map(w->mapped);
+    if (!w->pool) {
+        weights_destroy(w);
+        return errtext_set(t, ERR_LIMIT, "no memory for %zu bytes of packed weights", w->bytes);
+    }
+    for (uint32_t i = 0; i < w->n; i++) {
+        struct packed_share *s = &w->shares[i];
+        void *arg[2] = {s, w->pool};
+        team_run(team, pack_group, (void *)arg, (uint32_t)(range_n(s->s.slices) * s->n_groups));
+    }
+    *out = w;
+    return OK;
+}
+
+void weights_destroy(struct weights *w)
+{
+    if (!w)
+        return;
+    if (w->pool)
+        (void)munmap(w->pool, w->mapped);
+    mem_free(w->shares);
+    mem_free(w);
+}
+
+size_t weights_bytes(const struct weights *w)
+{
+    return w->bytes;
+}
+
+const uint8_t *
+weights_find(const struct weights *w, const struct gguf_tensor *t, uint32_t z, uint32_t row)
+{
+    struct packed_share key = {.s.tensor = t};
+    if (!w)
+        return NULL;
+    const struct packed_share *s = bsearch(&key, w->shares, w->n, sizeof key, by_tensor);
+    if (!s)
+        return NULL;
+    assert(row >= s->s.rows.from && (row - s->s.rows.from) % PACKED_ROWS == 0);
+    assert(z >= s->s.slices.from && z < s->s.slices.to);
+    size_t group = (row - s->s.rows.from) / PACKED_ROWS;
+    return w->pool + s->at + ((z - s->s.slices.from) * s->n_groups + group) * s->group_bytes;
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// weights.h - a rank's share of a model's quantised matrices, packed for integer
+// products.
+//
+// The file's own bytes stay where they are, mapped, and are not looked at again.
+//
+// Ownership  The creator destroys; the model outlives it.
+// Threads    Read-only once created.
+
+#ifndef WORKER_EXPERTS_WEIGHTS_H
+#define WORKER_EXPERTS_WEIGHTS_H
+
+#include "common/error.h"
+#include "worker/experts/model.h"
+#include "worker/tensor/packed.h"
+#include "worker/tensor/team.h"
+
+struct range {
+    uint32_t from, to;
+};
+
+static inline size_t range_n(struct range r)
+{
+    return r.to - r.from;
+}
+
+// Some rows (of the second dimension) of some slices (of the third) of a tensor.
+struct weights_share {
+    const struct gguf_tensor *tensor;
+    struct range rows, slices;
+};
+
+struct weights;
+
+// Tensors of floats are left out.  ERR_LIMIT: memory.
+MUST_CHECK enum error weights_create(const struct weights_share *shares,
+                                     uint32_t n,
+                                     struct team *team,
+                                     struct weights **out,
+                                     struct errtext *t);
+void weights_destroy(struct weights *w); // NULL is fine
+size_t weights_bytes(const struct weights *w);
+
+// Groups from row `row` (a group's first) of slice `z` on; NULL where the tensor is
+// not packed.  They must be in the share.
+const uint8_t *
+weights_find(const struct weights *w, const struct gguf_tensor *t, uint32_t z, uint32_t row);
+
+#endif

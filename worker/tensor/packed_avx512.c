@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+// packed_avx512.c - tiles of two groups and six vectors: twelve integer and twelve
+// float sums in registers, VNNI's products of unsigned and signed bytes.
+#ifdef __x86_64__
+
+#include <immintrin.h>
+
+#include "worker/tensor/packed_table.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+enum { GROUPS = 2, VECTORS = 6 };
+
+// With one vector memory is the limit: so far ahead it is asked for.
+enum { AHEAD = 2048 };
+
+struct sums {
+    __m512i s[GROUPS][VECTORS];
+};
+
+struct place {
+    const uint8_t *group[GROUPS];
+    struct packed_parts at;
+    const struct packed_x *const *x;
+    size_t b;
+};
+
+INLINE __m512i four_of(const void *p)
+{
+    int32_t word;
+    memcpy(&word, p, sizeof word);
+    return _mm512_set1_epi32(word);
+}
+
+// Runs `from` to `to` - 1 of a block of eight-bit codes, or of four-bit ones.
+INLINE void add_runs(struct sums *s,
+                     const struct place *p,
+                     bool four,
+                     size_t from,
+                     size_t to,
+                     size_t n_groups,
+                     size_t n_x)
+{
+    const __m512i low = _mm512_set1_epi8(15);
+    size_t bytes = four ? 256 : 512;
+#pragma GCC unroll 8
+    for (size_t run = from; run < to; run++) {
+        __m512i w[GROUPS], high[GROUPS];
+#pragma GCC unroll 2
+        for (size_t g = 0; g < n_groups; g++) {
+            const uint8_t *at = p->group[g] + p->at.codes + bytes * p->b + 64 * run;
+            w[g] = _mm512_load_si512((const void *)at);
+            if (n_x == 1)
+                _mm_prefetch((const char *)at + AHEAD, _MM_HINT_T0);
+            if (four) {
+                high[g] = _mm512_and_si512(_mm512_srli_epi16(w[g], 4), low);
+                w[g] = _mm512_and_si512(w[g], low);
+            }
+        }
+#pragma GCC unroll 6
+        for (size_t t = 0; t < n_x; t++) {
+            const int8_t *q = p->x[t][p->b].q;
+            __m512i x = four_of(q + 4 * run);
+#pragma GCC unroll 2
+            for (size_t g = 0; g < n_groups; g++)
+                s->s[g][t] = _mm512_dpbusd_epi32(s->s[g][t], w[g], x);
+            if (four) {
+                x = four_of(q + 16 + 4 * run);
+#pragma GCC unroll 2
+                for (size_t g = 0; g < n_groups; g++)
+                    s->s[g][t] = _mm512_dpbusd_epi32(s->s[g][t], high[g], x);
+            }
+        }
+    }
+}
+
+enum start { FROM_ZERO, FROM_LESS_8, FROM_LESS_128, FROM_HALF_0, FROM_HALF_1 };
+
+INLINE void
+begin(struct sums *s, const struct place *p, enum start from, size_t n_groups, size_t n_x)
+{
+#pragma GCC unroll 6
+    for (size_t t = 0; t < n_x; t++) {
+        const struct packed_x *x = &p->x[t][p->b];
+        __m512i v = from == FROM_ZERO       ? _mm512_setzero_si512()
+                    : from == FROM_LESS_8   ? _mm512_set1_epi32(x->less_8)
+                    : from == FROM_LESS_128 ? _mm512_set1_epi32(x->less_128)
+                    : from == FROM_HALF_0   ? _mm512_set1_epi32(x->half_less_128[0])
+                                            : _mm512_set1_epi32(x->half_less_128[1]);
+#pragma GCC unroll 2
+        for (size_t g = 0; g < n_groups; g++)
+            s->s[g][t] = v;
+    }
+}
+
+// y = fma(scale d, sum, y)
+INLINE void finish(const struct sums *s,
+                   const struct place *p,
+                   const __m512 *scale,
+                   __m512 (*y)[VECTORS],
+                   size_t n_groups,
+                   size_t n_x)
+{
+#pragma GCC unroll 6
+    for (size_t t = 0; t < n_x; t++) {
+        __m512 d = _mm512_set1_ps(p->x[t][p->b].d);
+#pragma GCC unroll 2
+        for (size_t g = 0; g < n_groups; g++)
+            y[g][t] = _mm512_fmadd_ps(_mm512_mul_ps(scale[g], d),
+                                      _mm512_cvtepi32_ps(s->s[g][t]), y[g][t]);
+    }
+}
+
+// y = fma(offset d, sum of codes, y); half 2: of all of them.
+INLINE void offsets(const struct place *p,
+                    const __m512 *offset,
+                    int half,
+                    __m512 (*y)[VECTORS],
+                    size_t n_groups,
+                    size_t n_x)
+{
+#pragma GCC unroll 6
+    for (size_t t = 0; t < n_x; t++) {
+        const struct packed_x *x = &p->x[t][p->b];
+        __m512 d = _mm512_set1_ps(x->d);
+        __m512 sum = _mm512_set1_ps((float)(half == 2 ? x->sum : x->half[half]));
+#pragma GCC unroll 2
+        for (size_t g = 0; g < n_groups; g++)
+            y[g][t] = _mm512_fmadd_ps(_mm512_mul_ps(offset[g], d), sum, y[g][t]);
+    }
+}
+
+INLINE __m512 halves_at(const uint8_t *p)
+{
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const void *)p));
+}
+
+INLINE __m512 bytes_at(const uint8_t *p)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)p)));
+}
+
+// One scale for the block.
+INLINE void whole_block(enum packed_kind k,
+                        const struct place *p,
+                        __m512 (*y)[VECTORS],
+                        size_t n_groups,
+                        size_t n_x)
+{
+    bool four = k != PACKED_8;
+    struct sums s;
+    __m512 scale[GROUPS], offset[GROUPS];
+    begin(&s, p,
+          k == PACKED_4   ? FROM_LESS_8
+          : k == PACKED_8 ? FROM_LESS_128
+                          : FROM_ZERO,
+          n_groups, n_x);
+    add_runs(&s, p, four, 0, four ? 4 : 8, n_groups, n_x);
+#pragma GCC unroll 2
+    for (size_t g = 0; g < n_groups; g++) {
+        const uint8_t *at = p->group[g];
+        if (k != PACKED_4K) {
+            scale[g] = halves_at(at + 32 * p->b);
+            continue;
+        }
+        const uint8_t *half = at + p->b / PACKED_SUPER * 64;
+        const uint8_t *small = at + p->at.small + 32 * p->b;
+        scale[g] = _mm512_mul_ps(halves_at(half), bytes_at(small));
+        offset[g] = _mm512_mul_ps(halves_at(half + 32),
+                                  _mm512_sub_ps(_mm512_setzero_ps(), bytes_at(small + 16)));
+    }
+    finish(&s, p, scale, y, n_groups, n_x);
+    if (k == PACKED_4K)
+        offsets(p, offset, 2, y, n_groups, n_x);
+}
+
+INLINE void half_block(enum packed_kind k,
+                       int half,
+                       const struct place *p,
+                       __m512 (*y)[VECTORS],
+                       size_t n_groups,
+                       size_t n_x)
+{
+    struct sums s;
+    __m512 scale[GROUPS], offset[GROUPS];
+    size_t from = 4 * (size_t)half, at = 64 * (2 * p->b + (size_t)half);
+    begin(&s, p, half ? FROM_HALF_1 : FROM_HALF_0, n_groups, n_x);
+    add_runs(&s, p, false, from, from + 4, n_groups, n_x);
+#pragma GCC unroll 2
+    for (size_t g = 0; g < n_groups; g++) {
+        scale[g] = _mm512_loadu_ps((const void *)(p->group[g] + at));
+        if (k == PACKED_OFFSET)
+            offset[g] = _mm512_loadu_ps((const void *)(p->group[g] + p->at.offset + at));
+    }
+    finish(&s, p, scale, y, n_groups, n_x);
+    if (k == PACKED_OFFSET)
+        offsets(p, offset, half, y, n_groups, n_x);
+}
+
+// Rows j … of n_groups groups with vectors t ….
+INLINE void tile(enum packed_kind k,
+                 const struct packed_product *p,
+                 size_t j,
+                 size_t t,
+                 size_t n_groups,
+                 size_t n_x)
+{
+    __m512 y[GROUPS][VECTORS];
+    struct place at = {.at = packed_parts(k, p->n_in), .x = p->x + t};
+#pragma GCC unroll 2
+    for (size_t g = 0; g < n_groups; g++) {
+        at.group[g] = p->groups + (j / PACKED_ROWS + g) * at.at.end;
+#pragma GCC unroll 6
+        for (size_t i = 0; i < n_x; i++)
+            y[g][i] = _mm512_setzero_ps();
+    }
+    size_t n = p->n_in / PACKED_BLOCK;
+    for (; at.b < n; at.b++) {
+        if (k == PACKED_HALVES || k == PACKED_OFFSET) {
+            half_block(k, 0, &at, y, n_groups, n_x);
+            half_block(k, 1, &at, y, n_groups, n_x);
+        } else {
+            whole_block(k, &at, y, n_groups, n_x);
+        }
+    }
+#pragma GCC unroll 2
+    for (size_t g = 0; g < n_groups; g++) {
+        size_t row = j + g * PACKED_ROWS, left = p->n_out - row;
+        __mmask16 m = (__mmask16)(left >= PACKED_ROWS ? 0xffff : (1 << left) - 1);
+#pragma GCC unroll 6
+        for (size_t i = 0; i < n_x; i++)
+            _mm512_mask_storeu_ps(p->y + (t + i) * p->y_stride + row, m, y[g][i]);
+    }
+}
+
+// All vectors with n_groups groups from row j on.
+INLINE void strip(enum packed_kind k, const struct packed_product *p, size_t j, size_t n_groups)
+{
+    size_t t = 0;
+    for (; t + VECTORS <= p->n_x; t += VECTORS)
+        tile(k, p, j, t, n_groups, VECTORS);
+    switch (p->n_x - t) {
+    case 5:
+        tile(k, p, j, t, n_groups, 5);
+        break;
+    case 4:
+        tile(k, p, j, t, n_groups, 4);
+        break;
+    case 3:
+        tile(k, p, j, t, n_groups, 3);
+        break;
+    case 2:
+        tile(k, p, j, t, n_groups, 2);
+        break;
+    case 1:
+        tile(k, p, j, t, n_groups, 1);
+        break;
+    default:
+        break;
+    }
+}
+
+INLINE void rows(enum packed_kind k, const struct packed_product *p)
+{
+    size_t j = 0;
+    for (; j + PACKED_ROWS < p->n_out; j += GROUPS * PACKED_ROWS)
+        strip(k, p, j, GROUPS);
+    if (j < p->n_out)
+        strip(k, p, j, 1);
+}
+
+static void multiply(const struct packed_product *p)
+{
+    switch (p->kind) {
+    case PACKED_4:
+        rows(PACKED_4, p);
+        break;
+    case PACKED_8:
+        rows(PACKED_8, p);
+        break;
+    case PACKED_4K:
+        rows(PACKED_4K, p);
+        break;
+    case PACKED_HALVES:
+        rows(PACKED_HALVES, p);
+        break;
+    case PACKED_OFFSET:
+        rows(PACKED_OFFSET, p);
+        break;
+    case PACKED_NONE:
+        break;
+    }
+}
+
+const struct packed_class packed_avx512 = {
+    .quantise = packed_quantise_all,
+    .multiply = multiply,
+};
+
+#else
+_Static_assert(1, "nothing here for this machine");
+#endif

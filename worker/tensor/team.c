@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+// team.c - parts are claimed from one word that holds the round's number and how
+// many parts are left.
+//
+// A claim only succeeds in the round whose word was read and while parts are left,
+// and a round does not end before all its parts are done: so what a claimer read of
+// the round (function, argument, number of parts) before the claim belongs to it.
+#include "worker/tensor/team.h"
+
+#include <assert.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+
+// Looks before sleeping: a few tens of microseconds, longer than the caller's own
+// work between two rounds of a step.
+enum { SPINS = 4000 };
+
+struct member {
+    struct team *team;
+    pthread_t thread;
+    uint32_t number;
+};
+
+struct team {
+    uint32_t size;
+    struct member *members; // [size], the first unused
+    _Atomic(team_fn) fn;
+    _Atomic(void *) arg;
+    _Atomic uint32_t n_parts;
+    char apart_1[64];      // words of different writers lie in different cache lines
+    _Atomic uint64_t left; // round << 32 | parts not yet claimed
+    char apart_2[64];
+    _Atomic uint32_t done; // parts of this round
+    _Atomic uint32_t caller_sleeps;
+    char apart_3[64];
+    _Atomic uint32_t round; // what members sleep on
+    _Atomic uint32_t n_asleep;
+    _Atomic bool stop;
+};
+
+static void pause_cpu(void)
+{
+#ifdef __x86_64__
+    __builtin_ia32_pause();
+#endif
+}
+
+static void sleep_while(_Atomic uint32_t *word, uint32_t value)
+{
+    (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+static void wake(_Atomic uint32_t *word, int n)
+{
+    (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, n, NULL, NULL, 0);
+}
+
+// Parts of round `round` until there are none.
+static void work(struct team *t, uint32_t round, uint32_t member)
+{
+    for (;;) {
+        uint64_t at = atomic_load(&t->left);
+        team_fn fn = atomic_load_explicit(&t->fn, memory_order_relaxed);
+        void *arg = atomic_load_explicit(&t->arg, memory_order_relaxed);
+        uint32_t n = atomic_load_explicit(&t->n_parts, memory_order_relaxed);
+        uint32_t left = (uint32_t)at;
+        if (at >> 32 != round || !left)
+            return;
+        if (!atomic_compare_exchange_weak(&t->left, &at, at - 1))
+            continue;
+        fn(arg, n - left, member);
+        if (atomic_fetch_add(&t->done, 1) + 1 == n && atomic_load(&t->caller_sleeps))
+            wake(&t->done, 1);
+    }
+}
+
+// The next round after `round`.
+static uint32_t await_round(struct team *t, uint32_t round)
+{
+    for (int i = 0; i < SPINS; i++) {
+        uint32_t now = atomic_load(&t->round);
+        if (now != round)
+            return now;
+        pause_cpu();
+    }
+    atomic_fetch_add(&t->n_asleep, 1);
+    uint32_t now;
+    while ((now = atomic_load(&t->round)) == round)
+        sleep_while(&t->round, round);
+    atomic_fetch_sub(&t->n_asleep, 1);
+    return now;
+}
+
+static void *member_main(void *arg)
+{
+    struct member *m = arg;
+    uint32_t round = 0;
+    while (!atomic_load(&m->team->stop)) {
+        round = await_round(m->team, round);
+        work(m->team, round, m->number);
+    }
+    return NULL;
+}
+
+struct team *team_create(uint32_t n)
+{
+    assert(n >= 1 && n <= TEAM_MAX);
+    struct team *t = mem_alloc(sizeof *t);
+    t->members = mem_alloc(n * sizeof *t->members);
+    t->size = 1;
+    while (t->size < n) {
+        struct member *m = &t->members[t->size];
+        *m = (struct member){.team = t, .number = t->size};
+        if (pthread_create(&m->thread, NULL, member_main, m))
+            break;
+        t->size++;
+    }
+    return t;
+}
+
+static void begin_round(struct team *t, uint32_t n_parts)
+{
+    uint32_t round = atomic_load(&t->round) + 1;
+    atomic_store(&t->left, (uint64_t)round << 32 | n_parts);
+    atomic_store(&t->round, round);
+    if (atomic_load(&t->n_asleep))
+        wake(&t->round, TEAM_MAX);
+}
+
+void team_destroy(struct team *t)
+{
+    if (!t)
+        return;
+    atomic_store(&t->stop, true);
+    begin_round(t, 0);
+    for (uint32_t i = 1; i < t->size; i++)
+        (void)pthread_join(t->members[i].thread, NULL);
+    mem_free(t->members);
+    mem_free(t);
+}
+
+uint32_t team_size(const struct team *t)
+{
+    return t->size;
+}
+
+static void await_parts(struct team *t, uint32_t n)
+{
+    for (int i = 0; i < SPINS; i++) {
+        if (atomic_load(&t->done) == n)
+            return;
+        pause_cpu();
+    }
+    atomic_store(&t->caller_sleeps, 1);
+    uint32_t done;
+    while ((done = atomic_load(&t->done)) != n)
+        sleep_while(&t->done, done);
+    atomic_store(&t->caller_sleeps, 0);
+}
+
+void team_run(struct team *t, team_fn fn, void *arg, uint32_t n_parts)
+{
+    if (t->size == 1 || n_parts < 2) {
+        for (uint32_t i = 0; i < n_parts; i++)
+            fn(arg, i, 0);
+        return;
+    }
+    atomic_store_explicit(&t->fn, fn, memory_order_relaxed);
+    atomic_store_explicit(&t->arg, arg, memory_order_relaxed);
+    atomic_store_explicit(&t->n_parts, n_parts, memory_order_relaxed);
+    atomic_store(&t->done, 0);
+    begin_round(t, n_parts);
+    work(t, atomic_load(&t->round), 0);
+    await_parts(t, n_parts);
+}
