@@ -177,6 +177,11 @@ static const struct mistake mistakes[] = {
      "tokenizer.ggml.model: 'bert', only 'llama' and 'gpt2' are known"},
     {"tokenizer.ggml.pre", STRING, TEXT, 0, "none", ERR_UNSUPPORTED,
      "tokenizer.ggml.pre: no pre-tokenizer 'none' here"},
+    // Found by fuzz_gguf: what a file says went to the terminal as it was.
+    {"tokenizer.ggml.pre", STRING, TEXT, 0, "a\n\033c", ERR_UNSUPPORTED,
+     "tokenizer.ggml.pre: no pre-tokenizer 'a??c' here"},
+    {"general.architecture", STRING, TEXT, 0, "olm\ro", ERR_UNSUPPORTED,
+     "architecture 'olm?o' is not known"},
     {"tokenizer.ggml.tokens", -6, TEXT, 0, "TOKENS", ERR_NOT_FOUND,
      "no metadata key tokenizer.ggml.tokens"},
     {"tokenizer.ggml.token_type", LENGTH, U32, GGUF_F32, NULL, ERR_INVALID,
