@@ -69,6 +69,9 @@ HAVE_GEARMAN := $(shell $(PKG) --exists gearmand && echo yes)
 BENCH_SRC  := $(filter-out $(if $(HAVE_GEARMAN),,%/peer_gearman.c),$(sort $(wildcard tests/bench/*.c)))
 PROGRAMS   := $(addprefix $(B)/bin/,$(if $(wildcard coordinator/main.c),shoal-coordinator) \
               $(if $(wildcard worker/main.c),shoal-worker) $(if $(CLIENT_SRC),shoal))
+# Programs for the demo and for tests, which are not installed, and what they share.
+TOOL_SRC   := $(sort $(wildcard tests/tools/*.c))
+TOOLS      := $(call bin,$(TOOL_SRC))
 UNIT   := $(call bin,$(UNIT_SRC))
 SIM    := $(if $(SIM_SRC),$(B)/bin/sim)
 MPITEST := $(call bin,$(MPITEST_SRC),mpi_)
@@ -78,7 +81,7 @@ REPLAY := $(patsubst tests/fuzz/fuzz_%.c,$(B)/bin/replay_%,$(FUZZ_SRC))
 FUZZER := $(patsubst tests/fuzz/%.c,$(B)/bin/%,$(FUZZ_SRC))
 BENCH  := $(call bin,$(BENCH_SRC))
 
-all: $(PROGRAMS) ## build the three programs (default)
+all: $(PROGRAMS) $(TOOLS) ## build the three programs and the tools (default)
 tests: all $(UNIT) $(SIM) $(MPITEST) $(ACTOR) $(REPLAY) $(addprefix $(B)/bin/,shoal-bench raw_zmq) ## build every test program
 .PHONY: all tests demo test bench bench-dispatch bench-recipes benches lint tidy format asan \
         ubsan tsan fuzz fuzzers sim cover chaos compose-up compose-down compose-test install \
@@ -95,6 +98,7 @@ $(B)/libprotocol.a:  $(call obj,$(call src,protocol))
 $(B)/libcoordinator.a:  $(call obj,$(COORD_SRC))
 $(B)/libworker.a: $(call obj,$(WORKER_SRC))
 $(B)/libours.a: $(call obj,$(call src,tests/bench/ours))
+$(B)/libmodel.a: $(call obj,$(call src,tests/tools/model))
 $(B)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -111,7 +115,9 @@ $(B)/bin/shoal-worker: $(B)/worker/main.o $(call obj,$(MPI_SRC)) $(B)/libworker.
 	$(call link,$(WORKER_LIBS) $(MPI_LIBS))
 $(B)/bin/shoal: $(call obj,$(CLIENT_SRC)) $(BASE) | current
 	$(call link,$(PROTOCOL_LIBS))
-$(UNIT): $(B)/bin/%: $(B)/tests/unit/%.o $(B)/tests/unit/harness.o $(EVERY) | current
+$(TOOLS): $(B)/bin/%: $(B)/tests/tools/%.o $(B)/libmodel.a $(B)/libworker.a $(BASE) | current
+	$(call link,$(WORKER_LIBS))
+$(UNIT): $(B)/bin/%: $(B)/tests/unit/%.o $(B)/tests/unit/harness.o $(B)/libmodel.a $(EVERY) | current
 	$(call link,$(ALL_LIBS) $(CHECK_LIBS))
 $(SIM): $(call obj,$(SIM_SRC)) $(EVERY) | current
 	$(call link,$(ALL_LIBS))
@@ -119,9 +125,9 @@ $(ACTOR): $(B)/bin/%: $(B)/tests/integration/%.o $(EVERY) | current
 	$(call link,$(ALL_LIBS))
 $(MPITEST): $(B)/bin/mpi_%: $(B)/tests/mpi/%.o $(call obj,$(MPI_SRC)) $(EVERY) | current
 	$(call link,$(ALL_LIBS) $(MPI_LIBS))
-$(REPLAY): $(B)/bin/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(EVERY) | current
+$(REPLAY): $(B)/bin/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/libmodel.a $(EVERY) | current
 	$(call link,$(ALL_LIBS))
-$(FUZZER): $(B)/bin/%: $(B)/tests/fuzz/%.o $(EVERY) | current
+$(FUZZER): $(B)/bin/%: $(B)/tests/fuzz/%.o $(B)/libmodel.a $(EVERY) | current
 	$(call link,$(ALL_LIBS))
 $(BENCH): $(B)/bin/%: $(B)/tests/bench/%.o $(B)/libours.a $(EVERY) | current
 	$(call link,$(ALL_LIBS) $(EXTRA_LIBS))
@@ -173,7 +179,7 @@ bench-dispatch: benches ## dispatch next to raw programs and peers, alternating
 	@tests/bench/bench-dispatch $(B)/bin
 
 C_FILES := $(call src,common protocol coordinator worker cluster/client) $(UNIT_SRC) $(SIM_SRC) $(ACTOR_SRC) \
-           $(MPITEST_SRC) $(FUZZ_SRC) $(wildcard tests/unit/harness.c tests/fuzz/replay.c) $(BENCH_SRC) $(call src,tests/bench/ours)
+           $(MPITEST_SRC) $(FUZZ_SRC) $(wildcard tests/unit/harness.c tests/fuzz/replay.c) $(BENCH_SRC) $(call src,tests/bench/ours tests/tools)
 H_FILES := $(wildcard $(addsuffix /*.h,$(sort $(dir $(C_FILES)))) protocol/*.def)
 SH_FILES = $(shell grep -lE '^\#!/bin/(sh|bash)' scripts/* .ci/* cluster/* cluster/*/* cluster/*/*/* tests/*/* 2>/dev/null)
 lint: ## clang-format, layers, sizes, shellcheck, clang-tidy

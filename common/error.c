@@ -5,6 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
+// What is quoted may come from a hostile file: a terminal must not see its control
+// characters, and a log's line must stay one.
+static void make_line(struct errtext *t)
+{
+    for (char *c = t->text; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
+}
+
 enum error errtext_set(struct errtext *t, enum error e, const char *fmt, ...)
 {
     if (!t)
@@ -13,6 +22,7 @@ enum error errtext_set(struct errtext *t, enum error e, const char *fmt, ...)
     va_start(ap, fmt);
     (void)vsnprintf(t->text, sizeof t->text, fmt, ap);
     va_end(ap);
+    make_line(t);
     return e;
 }
 
@@ -28,6 +38,7 @@ enum error errtext_prefix(struct errtext *t, enum error e, const char *fmt, ...)
     if (n < 0 || (size_t)n >= sizeof t->text)
         return e;
     (void)snprintf(t->text + n, sizeof t->text - (size_t)n, ": %s", old.text);
+    make_line(t);
     return e;
 }
 

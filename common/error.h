@@ -37,7 +37,8 @@ enum error {
     FAULT_US,        // our bug
 };
 
-// A message for a human, one line, no newline at the end.
+// A message for a human, one line, no newline at the end; control characters in
+// what is quoted become question marks.
 struct errtext {
     char text[1024];
 };

@@ -28,8 +28,21 @@ void group_allgather(struct group *g, const void *in, size_t n, void *out);
 // sum, added pairwise over part numbers in one fixed tree: (0+1)+(2+3)+… .
 // The bits do not depend on the number of ranks.
 void group_tree_sum(struct group *g, const float *in, uint32_t parts, size_t n, float *out);
+// The same sum, each rank getting its share of it: the floats from n * rank / size
+// to n * (rank + 1) / size.
+void group_reduce_scatter(
+    struct group *g, const float *in, uint32_t parts, size_t n, float *out);
+// Every rank gives n bytes to each rank: blocks in rank order in `in` and `out`.
+void group_alltoall(struct group *g, const void *in, size_t n, void *out);
+// The same with blocks of any size, give[r] bytes to rank r and take[r] from it,
+// one behind the other; what a rank takes is what the other gives.
+void group_alltoallv(
+    struct group *g, const void *in, const size_t *give, void *out, const size_t *take);
 
 struct group *group_local_create(void); // one rank
+// The first n ranks as a group of their own, n from 1 to the size; every rank of
+// `g` calls, those past the n-th get NULL.  Its holder destroys it.
+struct group *group_first(struct group *g, uint32_t n);
 void group_destroy(struct group *g);
 
 #endif

@@ -38,6 +38,23 @@ void group_tree_sum(struct group *g, const float *in, uint32_t parts, size_t n, 
     g->ops->tree_sum(g, in, parts, n, out);
 }
 
+void group_alltoall(struct group *g, const void *in, size_t n, void *out)
+{
+    g->ops->alltoall(g, in, n, out);
+}
+
+void group_alltoallv(
+    struct group *g, const void *in, const size_t *give, void *out, const size_t *take)
+{
+    g->ops->alltoallv(g, in, give, out, take);
+}
+
+struct group *group_first(struct group *g, uint32_t n)
+{
+    assert(n > 0 && n <= group_size(g));
+    return g->ops->first(g, n);
+}
+
 void group_destroy(struct group *g)
 {
     if (g)
@@ -94,6 +111,20 @@ local_tree_sum(struct group *g, const float *in, uint32_t parts, size_t n, float
     mem_free(copy);
 }
 
+static void local_alltoallv(
+    struct group *g, const void *in, const size_t *give, void *out, const size_t *take)
+{
+    assert(give[0] == take[0]);
+    local_allgather(g, in, give[0], out);
+}
+
+static struct group *local_first(struct group *g, uint32_t n)
+{
+    (void)g;
+    (void)n;
+    return group_local_create();
+}
+
 static void local_destroy(struct group *g)
 {
     mem_free(g);
@@ -108,6 +139,9 @@ struct group *group_local_create(void)
         .bcast = local_bcast,
         .allgather = local_allgather,
         .tree_sum = local_tree_sum,
+        .alltoall = local_allgather, // of one rank they are the same
+        .alltoallv = local_alltoallv,
+        .first = local_first,
         .destroy = local_destroy,
     };
     struct group *g = mem_alloc(sizeof *g);

@@ -12,7 +12,7 @@
 
 // MPI counts with an int: larger buffers go in parts.
 enum { PART_BYTES = 1 << 30, PART_FLOATS = PART_BYTES / 4 };
-enum { TAG_CREATE = 1, TAG_TREE = 2 };
+enum { TAG_CREATE = 1, TAG_TREE = 2, TAG_BLOCK = 3 };
 
 struct group_mpi {
     struct group base;
@@ -124,6 +124,51 @@ static void mpi_tree_sum(struct group *g, const float *in, uint32_t parts, size_
     mem_free(x);
 }
 
+static size_t n_messages(const size_t *bytes, uint32_t size)
+{
+    size_t n = 0;
+    for (uint32_t r = 0; r < size; r++)
+        n += (bytes[r] + PART_BYTES - 1) / PART_BYTES;
+    return n;
+}
+
+// All at once: each pair's bytes in parts, which MPI keeps in their order.
+static void mpi_alltoallv(
+    struct group *g, const void *in, const size_t *give, void *out, const size_t *take)
+{
+    const struct group_mpi *m = of(g);
+    size_t most = n_messages(give, m->size) + n_messages(take, m->size), n = 0;
+    MPI_Request *all = mem_alloc((most + 1) * sizeof(MPI_Request));
+    const char *from = in;
+    char *to = out;
+    for (uint32_t r = 0; r < m->size; r++)
+        for (size_t left = take[r], part; left; left -= part, to += part) {
+            part = left < PART_BYTES ? left : PART_BYTES;
+            MPI_Irecv(to, (int)part, MPI_BYTE, (int)r, TAG_BLOCK, m->comm, &all[n++]);
+        }
+    for (uint32_t r = 0; r < m->size; r++)
+        for (size_t left = give[r], part; left; left -= part, from += part) {
+            part = left < PART_BYTES ? left : PART_BYTES;
+            MPI_Isend(from, (int)part, MPI_BYTE, (int)r, TAG_BLOCK, m->comm, &all[n++]);
+        }
+    MPI_Waitall((int)n, all, MPI_STATUSES_IGNORE);
+    mem_free(all);
+}
+
+static void mpi_alltoall(struct group *g, const void *in, size_t n, void *out)
+{
+    const struct group_mpi *m = of(g);
+    if (n <= PART_BYTES / m->size) {
+        MPI_Alltoall(in, (int)n, MPI_BYTE, out, (int)n, MPI_BYTE, m->comm);
+        return;
+    }
+    size_t *bytes = mem_alloc(m->size * sizeof *bytes);
+    for (uint32_t r = 0; r < m->size; r++)
+        bytes[r] = n;
+    mpi_alltoallv(g, in, bytes, out, bytes);
+    mem_free(bytes);
+}
+
 static void mpi_destroy(struct group *g)
 {
     struct group_mpi *m = (struct group_mpi *)g;
@@ -131,31 +176,49 @@ static void mpi_destroy(struct group *g)
     mem_free(m);
 }
 
+static const struct group_ops ops;
+
+static struct group *of_comm(MPI_Comm comm, uint32_t size)
+{
+    struct group_mpi *m = mem_alloc(sizeof *m);
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    *m = (struct group_mpi){{&ops}, comm, (uint32_t)rank, size};
+    return &m->base;
+}
+
+static struct group *mpi_first(struct group *g, uint32_t n)
+{
+    const struct group_mpi *m = of(g);
+    MPI_Comm comm;
+    MPI_Comm_split(m->comm, m->rank < n ? 0 : MPI_UNDEFINED, (int)m->rank, &comm);
+    return comm == MPI_COMM_NULL ? NULL : of_comm(comm, n);
+}
+
+static const struct group_ops ops = {
+    .rank = mpi_rank,
+    .size = mpi_size,
+    .barrier = mpi_barrier,
+    .bcast = mpi_bcast,
+    .allgather = mpi_allgather,
+    .tree_sum = mpi_tree_sum,
+    .alltoall = mpi_alltoall,
+    .alltoallv = mpi_alltoallv,
+    .first = mpi_first,
+    .destroy = mpi_destroy,
+};
+
 struct group *group_mpi_create(uint32_t first, uint32_t n)
 {
-    static const struct group_ops ops = {
-        .rank = mpi_rank,
-        .size = mpi_size,
-        .barrier = mpi_barrier,
-        .bcast = mpi_bcast,
-        .allgather = mpi_allgather,
-        .tree_sum = mpi_tree_sum,
-        .destroy = mpi_destroy,
-    };
-    struct group_mpi *m = mem_alloc(sizeof *m);
     MPI_Group world, members;
+    MPI_Comm comm;
     int range[1][3] = {{(int)first, (int)(first + n - 1), 1}};
-    int rank;
 
-    m->base.ops = &ops;
     MPI_Comm_group(MPI_COMM_WORLD, &world);
     MPI_Group_range_incl(world, 1, range, &members);
-    MPI_Comm_create_group(MPI_COMM_WORLD, members, TAG_CREATE, &m->comm);
-    assert(m->comm != MPI_COMM_NULL); // we are a member
-    MPI_Comm_rank(m->comm, &rank);
-    m->rank = (uint32_t)rank;
-    m->size = n;
+    MPI_Comm_create_group(MPI_COMM_WORLD, members, TAG_CREATE, &comm);
+    assert(comm != MPI_COMM_NULL); // we are a member
     MPI_Group_free(&members);
     MPI_Group_free(&world);
-    return &m->base;
+    return of_comm(comm, n);
 }

@@ -21,6 +21,10 @@ struct group_ops {
     void (*bcast)(struct group *g, void *p, size_t n, uint32_t root);
     void (*allgather)(struct group *g, const void *in, size_t n, void *out);
     void (*tree_sum)(struct group *g, const float *in, uint32_t parts, size_t n, float *out);
+    void (*alltoall)(struct group *g, const void *in, size_t n, void *out);
+    void (*alltoallv)(
+        struct group *g, const void *in, const size_t *give, void *out, const size_t *take);
+    struct group *(*first)(struct group *g, uint32_t n);
     void (*destroy)(struct group *g);
 };
 

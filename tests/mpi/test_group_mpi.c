@@ -54,6 +54,78 @@ static void try_tree_sum(struct group *g, uint32_t parts, size_t n)
     mem_free(all);
 }
 
+// Each rank's share of the same sum.
+static void try_reduce_scatter(struct group *g, uint32_t parts, size_t n)
+{
+    uint32_t rank = group_rank(g), size = group_size(g);
+    float *all = mem_alloc(parts * n * sizeof *all);
+    float *sum = mem_alloc((n + 1) * sizeof *sum), *want = mem_alloc(n * sizeof *want);
+    size_t from = n * rank / size, to = n * (rank + 1) / size;
+    for (uint32_t p = 0; p < parts; p++)
+        make_part(all + p * n, n, p);
+    sum[to - from] = 42;
+    group_reduce_scatter(g, all + group_first_part(rank, size, parts) * n, parts, n, sum);
+    struct group *one = group_local_create();
+    group_tree_sum(one, all, parts, n, want);
+    expect(memcmp(sum, want + from, (to - from) * sizeof *sum) == 0, "reduce scatter", g,
+           parts * 100000 + n);
+    expect(sum[to - from] == 42, "reduce scatter writes past its share", g, n);
+    group_destroy(one);
+    mem_free(want);
+    mem_free(sum);
+    mem_free(all);
+}
+
+// What rank r gives to rank q: so many bytes, all of them a value of their own.
+static size_t block_bytes(uint32_t r, uint32_t q, size_t n)
+{
+    return (r * 7 + q * 3) % 5 * n;
+}
+
+static uint8_t block_value(uint32_t r, uint32_t q)
+{
+    return (uint8_t)(r * 16 + q + 1);
+}
+
+static void try_alltoallv(struct group *g, size_t n, bool equal)
+{
+    uint32_t rank = group_rank(g), size = group_size(g);
+    size_t give[64], take[64], n_take = 0, at = 0;
+    uint8_t *in = mem_alloc(5 * n * size), *out = mem_alloc(5 * n * size);
+    bool right = true;
+    for (uint32_t r = 0; r < size; r++) {
+        give[r] = equal ? n : block_bytes(rank, r, n);
+        take[r] = equal ? n : block_bytes(r, rank, n);
+        memset(in + at, block_value(rank, r), give[r]);
+        at += give[r];
+    }
+    if (equal)
+        group_alltoall(g, in, n, out);
+    else
+        group_alltoallv(g, in, give, out, take);
+    for (uint32_t r = 0; r < size; n_take += take[r++])
+        for (size_t i = 0; i < take[r]; i++)
+            right = right && out[n_take + i] == block_value(r, rank);
+    expect(right && (n_take == 5 * n * size || out[n_take] == 0),
+           equal ? "alltoall" : "alltoallv", g, n);
+    mem_free(in);
+    mem_free(out);
+}
+
+static void try_first(struct group *g)
+{
+    for (uint32_t n = 1; n <= group_size(g); n++) {
+        struct group *f = group_first(g, n);
+        expect((f != NULL) == (group_rank(g) < n), "first ranks", g, n);
+        if (!f)
+            continue;
+        expect(group_size(f) == n && group_rank(f) == group_rank(g), "first's rank", g, n);
+        try_tree_sum(f, 5, 17);
+        try_reduce_scatter(f, 5, 17);
+        group_destroy(f);
+    }
+}
+
 static void try_bcast(struct group *g, size_t n)
 {
     uint8_t *x = mem_alloc(n);
@@ -102,10 +174,18 @@ static void try_all(struct group *g)
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++)
             try_tree_sum(g, parts[i], lengths[k]);
+    for (uint32_t p = 1; p <= 20; p++)
+        try_reduce_scatter(g, p, 3 * p);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++)
+            try_reduce_scatter(g, parts[i], lengths[k]);
     for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
         try_bcast(g, lengths[k]);
         try_allgather(g, lengths[k]);
+        try_alltoallv(g, lengths[k], true);
+        try_alltoallv(g, lengths[k], false);
     }
+    try_first(g);
     try_barrier(g);
 }
 

@@ -116,6 +116,21 @@ static void check_parts(uint32_t size, uint32_t parts)
     }
 }
 
+START_TEST(one_rank_s_share_is_the_whole_sum)
+{
+    enum { LENGTH = 5, PARTS = 13 };
+    struct rng r = rng_at(2, 0, 0, 0);
+    float x[PARTS * LENGTH], want[LENGTH], got[LENGTH];
+    struct group *g = group_local_create();
+    for (size_t i = 0; i < PARTS * LENGTH; i++)
+        x[i] = (float)rng_normal(&r);
+    group_tree_sum(g, x, PARTS, LENGTH, want);
+    group_reduce_scatter(g, x, PARTS, LENGTH, got);
+    ck_assert_mem_eq(got, want, sizeof want);
+    group_destroy(g);
+}
+END_TEST
+
 START_TEST(each_part_has_one_rank)
 {
     for (uint32_t size = 1; size <= 9; size++)
@@ -128,6 +143,7 @@ START_TEST(a_group_of_one_talks_to_itself)
 {
     struct group *g = group_local_create();
     uint64_t in = 42, out = 0;
+    size_t n = sizeof in;
 
     ck_assert_uint_eq(group_rank(g), 0);
     ck_assert_uint_eq(group_size(g), 1);
@@ -135,6 +151,15 @@ START_TEST(a_group_of_one_talks_to_itself)
     group_bcast(g, &in, sizeof in, 0);
     group_allgather(g, &in, sizeof in, &out);
     ck_assert_uint_eq(out, 42);
+    in++;
+    group_alltoall(g, &in, sizeof in, &out);
+    ck_assert_uint_eq(out, 43);
+    in++;
+    group_alltoallv(g, &in, &n, &out, &n);
+    ck_assert_uint_eq(out, 44);
+    struct group *f = group_first(g, 1);
+    ck_assert_uint_eq(group_size(f), 1);
+    group_destroy(f);
     group_destroy(g);
 }
 END_TEST
@@ -147,6 +172,7 @@ int main(void)
     tcase_add_test(c, the_result_is_near_the_plain_sum);
     tcase_add_test(c, items_stand_alone);
     tcase_add_loop_test(c, the_tree_is_pairwise_over_part_numbers, 1, 65);
+    tcase_add_test(c, one_rank_s_share_is_the_whole_sum);
     tcase_add_test(c, each_part_has_one_rank);
     tcase_add_test(c, a_group_of_one_talks_to_itself);
     suite_add_tcase(s, c);

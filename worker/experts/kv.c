@@ -2,6 +2,7 @@
 #include "worker/experts/kv.h"
 
 #include <assert.h>
+#include <unistd.h>
 
 #include "common/mem.h"
 
@@ -23,6 +24,28 @@ struct kv {
     uint32_t n_sequences;
 };
 
+static size_t memory_of_machine(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    return pages > 0 && size > 0 ? (size_t)pages * (size_t)size : SIZE_MAX / 2;
+}
+
+// More than the machine has would be granted and then kill the rank.
+static enum error make_pool(struct kv *c, struct errtext *t)
+{
+    size_t bytes, memory = memory_of_machine();
+    if (__builtin_mul_overflow(c->page_bytes, (size_t)c->s.n_pages, &bytes))
+        bytes = SIZE_MAX - 1;
+    c->pool = mem_try(bytes + 1, memory);
+    if (!c->pool)
+        return errtext_set(t, ERR_LIMIT,
+                           "no memory for %llu positions of keys and values: %zu MB, this "
+                           "machine has %zu MB",
+                           (unsigned long long)c->s.n_pages * KV_PAGE, bytes >> 20,
+                           memory >> 20);
+    return OK;
+}
+
 enum error kv_create(const struct kv_shape *s, struct kv **out, struct errtext *t)
 {
     if (s->key % s->format->block || s->value % s->format->block)
@@ -34,11 +57,10 @@ enum error kv_create(const struct kv_shape *s, struct kv **out, struct errtext *
     c->value_bytes = format_row_bytes(s->format, s->value);
     c->page_bytes =
         (size_t)s->n_layers * s->n_heads * KV_PAGE * (c->key_bytes + c->value_bytes);
-    c->pool = mem_try(c->page_bytes * s->n_pages + 1, SIZE_MAX / 2);
-    if (!c->pool) {
+    enum error e = make_pool(c, t);
+    if (e) {
         mem_free(c);
-        return errtext_set(t, ERR_LIMIT, "no memory for %u positions of keys and values",
-                           s->n_pages * KV_PAGE);
+        return e;
     }
     c->holders = mem_alloc(s->n_pages * sizeof *c->holders);
     c->free = mem_alloc(s->n_pages * sizeof *c->free);

@@ -328,6 +328,22 @@ static enum error read_ffn(struct model *m, uint32_t i, struct errtext *t)
     return read_roles(m, i, roles, sizeof roles / sizeof roles[0], t);
 }
 
+// A token without a row would be read behind the table; rows without a token are
+// padding.
+static enum error check_vocabulary(const struct model *m, struct errtext *t)
+{
+    struct gguf_array tokens = {.n = 0};
+    if (!gguf_find(m->file, "tokenizer.ggml.tokens"))
+        return OK;
+    enum error e = gguf_get_array(m->file, "tokenizer.ggml.tokens", GGUF_STR, &tokens, t);
+    if (!e && tokens.n > m->h.n_vocab)
+        e = errtext_set(t, ERR_INVALID,
+                        "%s: tokenizer.ggml.tokens has %llu tokens, token_embd.weight has rows "
+                        "for %u",
+                        gguf_path(m->file), (unsigned long long)tokens.n, m->h.n_vocab);
+    return e;
+}
+
 static enum error read_tensors(struct model *m, struct errtext *t)
 {
     struct gguf *f = m->file;
@@ -344,6 +360,8 @@ static enum error read_tensors(struct model *m, struct errtext *t)
         e = get_tensor(f, "output.weight", table, true, &m->output, t);
     if (!e)
         e = get_tensor(f, "output_norm.weight", norm, false, &m->output_norm, t);
+    if (!e)
+        e = check_vocabulary(m, t);
     for (uint32_t i = 0; i < m->h.n_layers && !e; i++) {
         e = read_attention(m, i, t);
         if (!e)

@@ -62,7 +62,7 @@ static const struct format table[] = {
     {"Q8_0", FORMAT_Q8_0, 32, Q8_0_BYTES, unpack_q8_0, format_pack_q8_0},
     {"Q2_K", FORMAT_Q2_K, 256, Q2_K_BYTES, unpack_q2_k, NULL},
     {"Q3_K", FORMAT_Q3_K, 256, Q3_K_BYTES, unpack_q3_k, NULL},
-    {"Q4_K", FORMAT_Q4_K, 256, Q4_K_BYTES, unpack_q4_k, NULL},
+    {"Q4_K", FORMAT_Q4_K, 256, Q4_K_BYTES, unpack_q4_k, format_pack_q4_k},
     {"Q5_K", FORMAT_Q5_K, 256, Q5_K_BYTES, unpack_q5_k, NULL},
     {"Q6_K", FORMAT_Q6_K, 256, Q6_K_BYTES, unpack_q6_k, NULL},
     {"IQ4_NL", FORMAT_IQ4_NL, 32, IQ4_NL_BYTES, unpack_iq4_nl, NULL},

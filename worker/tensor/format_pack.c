@@ -86,3 +86,64 @@ void format_pack_q8_0(const float *src, void *dst, size_t n)
             p[2 + i] = (uint8_t)(int8_t)roundf(src[i] * inverse);
     }
 }
+
+// Six bits each; where block_k_scales finds them.
+static void put_k_scales(uint8_t *s, int j, uint32_t scale, uint32_t offset)
+{
+    if (j < 4) {
+        s[j] = (uint8_t)(s[j] | scale);
+        s[j + 4] = (uint8_t)(s[j + 4] | offset);
+    } else {
+        s[j + 4] = (uint8_t)((scale & 15) | (offset & 15) << 4);
+        s[j - 4] = (uint8_t)(s[j - 4] | scale >> 4 << 6);
+        s[j] = (uint8_t)(s[j] | offset >> 4 << 6);
+    }
+}
+
+// x / unit as a code from 0 to `most`.
+static uint32_t code_of(float x, float unit, float most)
+{
+    return unit > 0 ? (uint32_t)fminf(fmaxf(roundf(x / unit), 0), most) : 0;
+}
+
+enum { K_GROUPS = 8, K_GROUP = LARGE_BLOCK / K_GROUPS };
+
+// Each group from its least value (0 if all are positive) to its largest; both
+// ends are sixty-thirds of the block's.
+static void pack_q4_k_block(const float *src, uint8_t *p)
+{
+    float range[K_GROUPS], below[K_GROUPS], d = 0, m = 0;
+    for (int g = 0; g < K_GROUPS; g++) {
+        float low = 0, high = src[g * K_GROUP];
+        for (int i = 0; i < K_GROUP; i++) {
+            low = fminf(low, src[g * K_GROUP + i]);
+            high = fmaxf(high, src[g * K_GROUP + i]);
+        }
+        range[g] = (high - low) / 15;
+        below[g] = -low;
+        d = fmaxf(d, range[g] / 63);
+        m = fmaxf(m, below[g] / 63);
+    }
+    memset(p, 0, Q4_K_BYTES);
+    put_u16(p, half_of(d));
+    put_u16(p + 2, half_of(m));
+    d = block_d(p);
+    m = block_d(p + 2);
+    for (int g = 0; g < K_GROUPS; g++) {
+        uint32_t scale = code_of(range[g], d, 63), offset = code_of(below[g], m, 63);
+        uint8_t *codes = p + 16 + g / 2 * K_GROUP;
+        put_k_scales(p + 4, g, scale, offset);
+        for (int i = 0; i < K_GROUP; i++)
+            codes[i] = (uint8_t)(codes[i]
+                                 | code_of(src[g * K_GROUP + i] + m * (float)offset,
+                                           d * (float)scale, 15)
+                                       << 4 * (g % 2));
+    }
+}
+
+void format_pack_q4_k(const float *src, void *dst, size_t n)
+{
+    uint8_t *p = dst;
+    for (size_t b = 0; b < n / LARGE_BLOCK; b++)
+        pack_q4_k_block(src + b * LARGE_BLOCK, p + b * Q4_K_BYTES);
+}

@@ -45,5 +45,6 @@ void format_pack_f16(const float *src, void *dst, size_t n);
 void format_pack_bf16(const float *src, void *dst, size_t n);
 void format_pack_q4_0(const float *src, void *dst, size_t n);
 void format_pack_q8_0(const float *src, void *dst, size_t n);
+void format_pack_q4_k(const float *src, void *dst, size_t n);
 
 #endif

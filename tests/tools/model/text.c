@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// text.c - what the made models know: a few plain lines, so that a vocabulary of
+// words can be learned and what a model says can be read.
+#include "tests/tools/model/vocab.h"
+
+const char vocab_text[] =
+    "A shoal is a great number of fish that swim together. No fish of the shoal gives orders. "
+    "Every fish looks at the fish near it and turns when they turn. The shoal turns as one.\n"
+    "The small boats leave the harbour before the sun is up. The wind is cold and the water is "
+    "dark. The men in the boats look for the shoal and the birds look for it too.\n"
+    "When the shoal comes near the coast, the birds cry over the water. The boats turn to the "
+    "birds. The nets go down, the nets come up, and the fish are in the boats.\n"
+    "An old man in the harbour counts the boats in the evening. One, two, three, four, five, "
+    "six, seven. When all the boats are there he goes home and says that the day was good.\n"
+    "What does the old man do when one of the boats is not there? He waits. He looks at the "
+    "water, he looks at the clock, and then he tells the other boats to go and look for it.\n"
+    "A boat that is lost is not the end of the day. The other boats take its nets and bring "
+    "the fish home. In the evening the count is the same as if no boat had been lost.\n"
+    "The harbour has a book. In the book stands what every boat has brought home: the day, the "
+    "boat, the fish. What stands in the book is true. What does not stand there was not "
+    "brought.\n"
+    "It does not matter which boat comes first. The old man counts the fish, not the hours, "
+    "and "
+    "his count is the same in the rain and in the sun, with two boats or with 64 boats.\n"
+    "How many fish are in the shoal? No one can count them. How many fish are in the nets? The "
+    "old man can count them, and he counts them again, and the number is the same.\n"
+    "The children of the harbour ask how the fish know where to go. The old man says that they "
+    "do not know. Each of them looks at its neighbours, and that is enough for the shoal.\n"
+    "At 7 in the morning the market opens. The fish lie on the ice, the large ones on the left "
+    "and the small ones on the right. People come, ask what they cost, and take them home.\n"
+    "In the winter the nets are dry and the boats lie on the sand. The men sit in the warm "
+    "house near the harbour and tell how it was when the shoal was as long as the coast.\n"
+    "Then the spring comes. The wind turns, the birds come back, and the old man opens the "
+    "book "
+    "at a new page. The boats leave the harbour before the sun is up.\n";
