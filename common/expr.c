@@ -436,3 +436,8 @@ uint32_t expr_names(const struct expr *e, const char *const **names)
     *names = e->names;
     return e->n_names;
 }
+
+uint32_t expr_size(const struct expr *e)
+{
+    return e->n_code;
+}

@@ -51,6 +51,9 @@ MUST_CHECK enum error expr_compile(
 // The distinct names in order of first use; returns how many.
 uint32_t expr_names(const struct expr *e, const char *const **names);
 
+// What an evaluation costs, lists and texts of the names aside: instructions.
+uint32_t expr_size(const struct expr *e);
+
 // The value of names[i] (the name again, for those who did not bind it
 // before), NULL or a null: unknown.
 typedef const struct value *(*expr_lookup_fn)(void *ctx, uint32_t i, const char *name);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "common/json.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@ struct reader {
     struct arena *a;
     struct errtext *t;
     uint32_t nodes;
+    bool not_finite; // NaN and infinities are numbers
 };
 
 static enum error fail(const struct reader *r, enum error e, const char *what)
@@ -196,8 +198,9 @@ static enum error number(struct reader *r, struct value *out)
         whole = u <= (UINT64_MAX - digit) / 10;
         u = whole ? u * 10 + digit : u;
     }
-    if (whole && (!minus || u <= (uint64_t)INT64_MAX)) {
-        *out = minus ? value_int(-(int64_t)u) : value_uint(u);
+    if (whole && (!minus || u <= (uint64_t)INT64_MAX + 1)) {
+        // The least integer has no counterpart above zero that could be negated.
+        *out = minus && u ? value_int(-(int64_t)(u - 1) - 1) : value_uint(u);
         return OK;
     }
     const char *copy = arena_str(r->a, from, (size_t)(r->p - from));
@@ -213,6 +216,21 @@ static bool word(struct reader *r, const char *name)
     if ((size_t)(r->end - r->p) < n || memcmp(r->p, name, n) != 0)
         return false;
     r->p += n;
+    return true;
+}
+
+static bool not_finite(struct reader *r, struct value *out)
+{
+    if (!r->not_finite)
+        return false;
+    if (word(r, "NaN"))
+        *out = value_float(NAN);
+    else if (word(r, "Infinity"))
+        *out = value_float(INFINITY);
+    else if (word(r, "-Infinity"))
+        *out = value_float(-INFINITY);
+    else
+        return false;
     return true;
 }
 
@@ -314,20 +332,33 @@ static enum error any(struct reader *r, uint32_t depth, struct value *out)
         *out = value_bool(true);
     else if (word(r, "false"))
         *out = value_bool(false);
-    else
+    else if (!not_finite(r, out))
         return number(r, out);
     return OK;
 }
 
-enum error
-json_parse(const char *text, size_t n, struct arena *a, struct value *out, struct errtext *t)
+static enum error whole_text(struct reader r, struct value *out)
 {
-    struct reader r = {.start = text, .p = text, .end = text + n, .a = a, .t = t};
-    if (n > UINT32_MAX)
+    if ((size_t)(r.end - r.start) > UINT32_MAX)
         return fail(&r, ERR_LIMIT, "the text is too long");
     enum error e = any(&r, 0, out);
     if (e)
         return e;
     blanks(&r);
     return r.p == r.end ? OK : fail(&r, ERR_PARSE, "something follows the value");
+}
+
+enum error
+json_parse(const char *text, size_t n, struct arena *a, struct value *out, struct errtext *t)
+{
+    struct reader r = {.start = text, .p = text, .end = text + n, .a = a, .t = t};
+    return whole_text(r, out);
+}
+
+enum error json_parse_printed(
+    const char *text, size_t n, struct arena *a, struct value *out, struct errtext *t)
+{
+    struct reader r = {
+        .start = text, .p = text, .end = text + n, .a = a, .t = t, .not_finite = true};
+    return whole_text(r, out);
 }

@@ -2,8 +2,8 @@
 // json.h - JSON text to a value, as RFC 8259 has it and nothing more.
 //
 // Job files go through yaml.h, which takes more than JSON and gives line and
-// column.  This one is for what programs send: strict, one pass, no library, with
-// surrogate pairs in \u escapes, which YAML does not know.
+// column.  This one is for what programs send or print: strict, one pass, no library,
+// with surrogate pairs in \u escapes, which YAML does not know.
 //
 // Strings must be UTF-8.  Of a key that comes twice the text is refused.  Numbers
 // without fraction and exponent are integers while they fit, else floats.
@@ -29,5 +29,8 @@ enum {
 // ERR_PARSE or ERR_LIMIT with "byte N: what, what was expected".
 MUST_CHECK enum error
 json_parse(const char *text, size_t n, struct arena *a, struct value *out, struct errtext *t);
+// The same, and NaN, Infinity and -Infinity, which many programs print for JSON.
+MUST_CHECK enum error json_parse_printed(
+    const char *text, size_t n, struct arena *a, struct value *out, struct errtext *t);
 
 #endif

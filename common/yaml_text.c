@@ -260,6 +260,51 @@ bool yaml_tagged(
     return false;
 }
 
+// ---- single quotes ----------------------------------------------------------
+
+size_t yaml_single_quoted_length(const char *s, size_t n)
+{
+    size_t i = 0;
+    while (i < n && (s[i] != '\'' || (i + 1 < n && s[i + 1] == '\'')))
+        i += s[i] == '\'' ? 2 : 1;
+    return i < n ? i : n;
+}
+
+static bool is_white(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+// At a line end: one is a space, of more each but the first is one.
+static const char *fold(const char *s, const char *end, char **to)
+{
+    size_t breaks = 0;
+    for (; s < end && (is_white(*s) || *s == '\n' || *s == '\r'); s++)
+        breaks += *s == '\n' || (*s == '\r' && (s + 1 == end || s[1] != '\n'));
+    if (breaks == 1)
+        *(*to)++ = ' ';
+    for (size_t i = 1; i < breaks; i++)
+        *(*to)++ = '\n';
+    return s;
+}
+
+size_t yaml_single_quoted(const char *s, size_t n, char *out)
+{
+    const char *end = s + n;
+    char *to = out;
+    while (s < end) {
+        if (*s == '\n' || *s == '\r') {
+            while (to > out && is_white(to[-1]))
+                to--;
+            s = fold(s, end, &to);
+            continue;
+        }
+        s += *s == '\'' && s + 1 < end; // the second of two
+        *to++ = *s++;
+    }
+    return (size_t)(to - out);
+}
+
 // ---- messages ---------------------------------------------------------------
 
 // What the library says begins with `theirs`; `ours` is what a user can act on.

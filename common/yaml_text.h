@@ -35,6 +35,12 @@ bool yaml_tagged(
     const char *s, size_t n, struct yaml_tag tag, struct value *out, struct yaml_why *why);
 bool yaml_tag_is(const char *tag, size_t n, const char *name); // "seq": !!seq
 
+// Bytes of a single-quoted scalar that starts behind its opening quote, up to its closing one.
+size_t yaml_single_quoted_length(const char *s, size_t n);
+// What so many bytes mean: quotes are doubled, lines are folded.  Never longer than they are;
+// returns how long.
+size_t yaml_single_quoted(const char *s, size_t n, char *out);
+
 // libfyaml's words as "what, what was expected".
 void yaml_explain(const char *message, char *out, size_t size);
 

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/json.h"
 #include "common/mem.h"
 #include "common/number.h"
-#include "common/yaml.h"
 #include "worker/workload.h"
 
 // A try at one place of the text may take so many steps: with the longest text
@@ -186,7 +186,7 @@ static const char *show(struct arena *a, const char *p, size_t n)
     return cut ? arena_printf(a, "%s...", shown) : shown;
 }
 
-// Programs that print NaN or Infinity without quotes make it a string here.
+// Programs that know that NaN is no JSON put it in quotes.
 static bool is_no_number(const char *s)
 {
     double x;
@@ -239,8 +239,7 @@ read_json(const struct metrics_source *s, struct arena *a, struct value *out, st
         return errtext_set(
             t, FAULT_JOB,
             "no metrics: the last line is longer than the output kept (output_kb)");
-    if (line[0] != '{' || line[n - 1] != '}' || yaml_parse(line, n, "", a, &all, NULL) != OK
-        || all.type != VALUE_MAP)
+    if (json_parse_printed(line, n, a, &all, NULL) != OK || all.type != VALUE_MAP)
         return errtext_set(t, FAULT_JOB,
                            "no metrics: the last line of stdout is no JSON object: %s",
                            show(a, line, n));

@@ -16,7 +16,8 @@
 //
 // `where` expressions prune options that would make one certainly false given
 // what is decided, and reject complete points.  One that cannot be evaluated
-// because it speaks of a parameter that is not in play holds.
+// because it speaks of a parameter that is not in play holds.  Where the first
+// point costs too much that way (long lists), nothing is pruned.
 //
 // Ownership  A space lives in the arena it was parsed into and borrows the job's
 //            values.  A point's genes are its holder's (space->n_genes_max fit any).
@@ -139,6 +140,7 @@ struct space {
     const struct space_key *keys;
     uint32_t n_wheres;
     struct where *const *wheres;
+    bool is_pruned; // else `where` costs too much for every option, and only rejects points
 };
 
 // The space from the job's `space` and `where` (either may be NULL).
@@ -159,7 +161,8 @@ struct walk;
 struct walk *walk_create(const struct space *s);
 void walk_destroy(struct walk *w);                  // NULL is fine
 void walk_start(struct walk *w, struct point *out); // empties the point, borrows it
-// Start with the genes a point holds already; false when they are no path.
+// Start with the genes a point holds already; false when they are no path.  `where` is
+// not asked about them: it shows in what follows.
 bool walk_resume(struct walk *w, struct point *out);
 // The next decision; false at the end, or when no option is left.
 bool walk_next(struct walk *w, struct decision *d);
@@ -195,8 +198,8 @@ uint64_t point_key(const struct point *p); // equal points, equal keys
 bool point_equal(const struct point *a, const struct point *b);
 const struct gene *point_find(const struct point *p, uint32_t slot); // NULL: not decided
 void point_copy(struct point *out, const struct point *p);           // into the genes of *out
-// The next point in the order of the slots, of a finite space; from an empty
-// point the first.  False at the end, or after `budget` steps.
+// The next point in the order of the slots, of a finite space, behind a valid one;
+// from an empty point the first.  False at the end, or after `budget` steps.
 bool space_successor(struct walk *w, struct point *p, uint64_t *budget);
 
 #endif

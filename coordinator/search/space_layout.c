@@ -295,10 +295,9 @@ static struct gene choose_random(void *ctx, const struct decision *d)
     return decision_random(d, ctx);
 }
 
-static bool try_random(struct space *s, struct walk *w, struct point *p)
+static bool try_random(struct walk *w, struct point *p)
 {
-    (void)s;
-    for (uint32_t i = 0; i < SPACE_PROBES; i++) {
+    for (uint32_t i = 0; i < SPACE_PROBES && !walk_is_spent(w); i++) {
         struct rng r = rng_at(0, 0, 0, i);
         if (walk_run(w, p, choose_random, &r))
             return true;
@@ -306,25 +305,34 @@ static bool try_random(struct space *s, struct walk *w, struct point *p)
     return false;
 }
 
-bool space_probe(struct space *s)
+static bool count_all(struct space *s, struct walk *w, struct point *p)
+{
+    uint64_t budget = UINT64_MAX, n = 0;
+    while (space_successor(w, p, &budget))
+        n++;
+    if (!walk_is_spent(w)) {
+        s->n_points = (double)n;
+        s->is_exact = true;
+    }
+    return n > 0;
+}
+
+enum probe space_probe(struct space *s)
 {
     struct walk *w = walk_create(s);
     struct arena *a = arena_create();
     struct point p = {.genes = arena_alloc(a, (s->n_genes_max + 1) * sizeof *p.genes)};
-    uint64_t n = 0;
-    bool found;
 
-    if (s->n_points <= COUNTED_MAX) {
-        uint64_t budget = UINT64_MAX;
-        while (space_successor(w, &p, &budget))
-            n++;
-        found = n > 0;
-        s->n_points = (double)n;
-        s->is_exact = true;
-    } else {
-        found = try_random(s, w, &p);
+    s->is_pruned = true;
+    walk_set_limit(w, SPACE_PROBE_WORK);
+    bool found = s->n_points <= COUNTED_MAX ? count_all(s, w, &p) : try_random(w, &p);
+    if (!found && walk_is_spent(w)) {
+        s->is_pruned = false;
+        walk_set_limit(w, SPACE_PROBE_WORK);
+        found = try_random(w, &p);
     }
+    bool given_up = walk_is_spent(w);
     arena_destroy(a);
     walk_destroy(w);
-    return found;
+    return found ? PROBE_FOUND : given_up ? PROBE_GIVEN_UP : PROBE_NONE;
 }

@@ -466,6 +466,26 @@ parse_wheres(struct reader *r, const struct spec *job, struct space *s, const st
     return OK;
 }
 
+static enum error probe(const struct spec *job, struct space *s)
+{
+    switch (space_probe(s)) {
+    case PROBE_FOUND:
+        return OK;
+    case PROBE_NONE:
+        return spec_fail(
+            job, spec_find(job, "where"),
+            "no point of the space satisfies 'where' in %d tries, expected a space "
+            "that is not empty",
+            SPACE_PROBES);
+    default:
+        return spec_fail(
+            job, spec_find(job, "where"),
+            "no point that satisfies 'where' was found in %d million steps, expected "
+            "shorter lists in the space or less to compute of them",
+            2 * SPACE_PROBE_WORK / 1000000);
+    }
+}
+
 enum error space_parse(const struct spec *job, struct arena *a, const struct space **out)
 {
     struct reader r = {.arena = a};
@@ -492,12 +512,8 @@ enum error space_parse(const struct spec *job, struct arena *a, const struct spa
     if ((e = parse_wheres(&r, job, s, &all)))
         return e;
     space_layout(s, a);
-    if (s->n_wheres && !space_probe(s))
-        return spec_fail(
-            job, spec_find(job, "where"),
-            "no point of the space satisfies 'where' in %d tries, expected a space "
-            "that is not empty",
-            SPACE_PROBES);
+    if (s->n_wheres && (e = probe(job, s)))
+        return e;
     *out = s;
     return OK;
 }

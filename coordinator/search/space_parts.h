@@ -9,14 +9,26 @@
 
 #include "coordinator/search/space.h"
 
-enum { SPACE_PROBES = 10000 };
+// A job file must be checked in a moment.  Steps are those of a walk: options looked at,
+// instructions of `where`, and some for each element of its lists; a million take 2 to 12 ms.
+enum {
+    SPACE_PROBES = 10000,
+    SPACE_PROBE_WORK = 60000000, // to find a point while options are pruned, and again without
+};
+enum probe { PROBE_FOUND, PROBE_NONE, PROBE_GIVEN_UP };
 
 // Number the slots of a parsed space and count its points.
 void space_layout(struct space *s, struct arena *a);
-// Some point satisfies every `where`: found in SPACE_PROBES random tries, or by
-// going through a small space, whose points it also counts.
-bool space_probe(struct space *s);
+// Does some point satisfy every `where`?  Found in SPACE_PROBES random tries, or by
+// going through a small space, whose points it also counts.  Decides whether
+// options are pruned.  PROBE_GIVEN_UP: none found, and no more steps.
+enum probe space_probe(struct space *s);
 double space_count(const struct nest *n); // without `where`
+
+// From now on a walk that has taken more steps than `work` ends as if no option
+// were left; steps are counted through all walks from here on.
+void walk_set_limit(struct walk *w, uint64_t work);
+bool walk_is_spent(const struct walk *w);
 
 // The value of a dimension whose genes start at *genes, which moves behind
 // them.  The parameters of nests go into `map` with `prefix` before their name.

@@ -24,6 +24,7 @@ struct walk {
     bool dead;
     uint8_t *allowed; // ours; copies of the walk for a look ahead share it
     struct arena *scratch;
+    uint64_t work, work_max; // steps taken; more than work_max end it
 };
 
 struct walk *walk_create(const struct space *s)
@@ -37,7 +38,19 @@ struct walk *walk_create(const struct space *s)
     w->space = s;
     w->allowed = mem_alloc(widest);
     w->scratch = arena_create();
+    w->work_max = UINT64_MAX;
     return w;
+}
+
+void walk_set_limit(struct walk *w, uint64_t work)
+{
+    w->work = 0;
+    w->work_max = work;
+}
+
+bool walk_is_spent(const struct walk *w)
+{
+    return w->work > w->work_max;
 }
 
 void walk_destroy(struct walk *w)
@@ -56,21 +69,6 @@ void walk_start(struct walk *w, struct point *out)
     w->at = 0;
     w->n_jumps = 0;
     w->dead = false;
-}
-
-bool walk_resume(struct walk *w, struct point *out)
-{
-    uint32_t n = out->n;
-    struct decision d;
-
-    walk_start(w, out);
-    while (out->n < n) {
-        struct gene g = out->genes[out->n];
-        if (!walk_next(w, &d) || !decision_allows(&d, g))
-            return false;
-        walk_take(w, g);
-    }
-    return true;
 }
 
 // --- options ------------------------------------------------------------------
@@ -92,6 +90,7 @@ static void forbid(struct walk *w, struct decision *d, uint64_t k)
 // What stands earlier in a permutation is taken; its genes are the last ones.
 static void mask_taken(struct walk *w, struct decision *d)
 {
+    w->work += d->slot->index;
     for (uint32_t i = 1; i <= d->slot->index; i++)
         forbid(w, d, w->point->genes[w->point->n - i].k);
 }
@@ -102,6 +101,7 @@ static void mask_subset(struct walk *w, struct decision *d)
     const struct dimension *s = d->slot->dimension;
     int64_t taken = 0;
 
+    w->work += 3 * (uint64_t)s->n_values; // two sums of binomials and this
     for (uint32_t i = 1; i <= d->slot->index; i++)
         taken += (int64_t)w->point->genes[w->point->n - i].k;
     uint32_t rest = s->n_values - d->slot->index - 1;
@@ -145,10 +145,24 @@ static bool part_of(const struct walk *w,
     return true;
 }
 
-static bool look_up(void *ctx, const char *name, struct value *out)
-{
-    const struct walk *w = ctx;
+// Steps for what a name means: to make each element and then to look at it, and the
+// texts' bytes, compared or copied.
+enum { ELEMENT_STEPS = 8, STEP_BYTES = 16 };
 
+// NOLINTNEXTLINE(misc-no-recursion): bounded by SPACE_NESTING_MAX
+static uint64_t weight(const struct value *v)
+{
+    uint64_t sum = ELEMENT_STEPS;
+
+    if (v->type == VALUE_STR)
+        return sum + v->n / STEP_BYTES;
+    for (uint32_t i = 0; v->type == VALUE_LIST && i < v->n; i++)
+        sum += weight(&v->items[i]);
+    return sum;
+}
+
+static bool value_of(struct walk *w, const char *name, struct value *out)
+{
     for (uint32_t i = 0; i < w->space->n_keys; i++) {
         const struct space_key *key = &w->space->keys[i];
         if (strcmp(key->name, name) != 0)
@@ -163,10 +177,21 @@ static bool look_up(void *ctx, const char *name, struct value *out)
         if (w->at < key->end)
             return part_of(w, key, g, out);
         struct value beneath = value_map();
+        const struct gene *first = g;
         *out = space_decode_value(key->dimension, &g, &beneath, "", w->scratch);
+        w->work += ELEMENT_STEPS * (uint64_t)(g - first);
         return true;
     }
     return false;
+}
+
+static bool look_up(void *ctx, const char *name, struct value *out)
+{
+    struct walk *w = ctx;
+    bool known = value_of(w, name, out);
+
+    w->work += w->space->n_keys + (known ? weight(out) : 0); // names compared, values made
+    return known;
 }
 
 static bool some_where_fails(struct walk *w)
@@ -175,6 +200,7 @@ static bool some_where_fails(struct walk *w)
 
     for (uint32_t i = 0; !fails && i < w->space->n_wheres; i++) {
         struct arena_mark m = arena_mark(w->scratch);
+        w->work += where_size(w->space->wheres[i]);
         fails = where_fails(w->space->wheres[i], look_up, w, w->scratch);
         arena_release(w->scratch, m);
     }
@@ -187,19 +213,20 @@ static void prune(struct walk *w, struct decision *d)
 
     if (!s->is_watched || s->kind == SLOT_FLOAT || s->n > SPACE_PRUNED_MAX)
         return;
-    for (uint64_t k = 0; k < s->n; k++) {
+    for (uint64_t k = 0; k < s->n && !walk_is_spent(w); k++) {
         struct walk ahead = *w;
         if (d->allowed && !d->allowed[k])
             continue;
         walk_take(&ahead, (struct gene){.slot = d->index, .k = k});
         if (some_where_fails(&ahead))
             forbid(w, d, k);
+        w->work = ahead.work;
         w->point->n--;
     }
 }
 
 // --- the path -----------------------------------------------------------------
-bool walk_next(struct walk *w, struct decision *d)
+static bool next(struct walk *w, struct decision *d, bool prunes)
 {
     if (w->dead || w->at >= w->space->n_slots)
         return false;
@@ -209,10 +236,33 @@ bool walk_next(struct walk *w, struct decision *d)
         mask_taken(w, d);
     else if (s->role == ROLE_SUBSET)
         mask_subset(w, d);
-    if (w->space->n_wheres)
+    if (prunes && w->space->n_wheres && w->space->is_pruned)
         prune(w, d);
-    w->dead = d->n_allowed == 0;
+    w->work += 1 + (d->allowed ? s->n : 0);
+    w->dead = d->n_allowed == 0 || walk_is_spent(w);
     return !w->dead;
+}
+
+bool walk_next(struct walk *w, struct decision *d)
+{
+    return next(w, d, true);
+}
+
+// What pruning would forbid is found out at the end: a look at each option on the way
+// would cost more than the point is worth.
+bool walk_resume(struct walk *w, struct point *out)
+{
+    uint32_t n = out->n;
+    struct decision d;
+
+    walk_start(w, out);
+    while (out->n < n) {
+        struct gene g = out->genes[out->n];
+        if (!next(w, &d, false) || !decision_allows(&d, g))
+            return false;
+        walk_take(w, g);
+    }
+    return true;
 }
 
 static void enter(struct walk *w, uint32_t first, uint32_t end, uint32_t then)
@@ -272,15 +322,27 @@ static bool option_after(const struct decision *d, const uint64_t *k, struct gen
     return false;
 }
 
+// Take the path that a walk of this space took before: nothing of it is looked at again.
+static void retake(struct walk *w, struct point *p)
+{
+    uint32_t n = p->n;
+
+    walk_start(w, p);
+    while (p->n < n)
+        walk_take(w, p->genes[p->n]);
+    w->work += n;
+}
+
 // Replace the last gene by its next option, dropping those that have none.
 static bool bump(struct walk *w, struct point *p)
 {
     struct decision d;
     struct gene g;
 
-    while (p->n) {
+    while (p->n && !walk_is_spent(w)) {
         uint64_t last = p->genes[--p->n].k;
-        if (!walk_resume(w, p) || !walk_next(w, &d) || !option_after(&d, &last, &g))
+        retake(w, p);
+        if (!walk_next(w, &d) || !option_after(&d, &last, &g))
             continue;
         walk_take(w, g);
         return true;

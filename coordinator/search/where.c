@@ -51,6 +51,11 @@ const char *where_stranger(const struct where *w, const char *const *names, uint
     return NULL;
 }
 
+uint32_t where_size(const struct where *w)
+{
+    return expr_size(w->expr);
+}
+
 static const struct value *look_up(void *ctx, uint32_t i, const char *name)
 {
     const struct asker *a = ctx;

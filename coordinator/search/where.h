@@ -28,6 +28,8 @@ where_compile(const struct value *text, struct arena *a, struct where **out, str
 bool where_mentions(const struct where *w, const char *name);
 // The first name in it that is not among `names`; NULL: all are.
 const char *where_stranger(const struct where *w, const char *const *names, uint32_t n);
+// Instructions of its expression: what a look at it costs besides what the lookups make.
+uint32_t where_size(const struct where *w);
 // Cannot be true any more.
 bool where_fails(const struct where *w, where_lookup_fn lookup, void *ctx, struct arena *a);
 

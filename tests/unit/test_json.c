@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // test_json.c - JSON is read as RFC 8259 has it, and nothing else is.
+#include <math.h>
 #include <string.h>
 
 #include "common/buf.h"
@@ -27,6 +28,9 @@ static const struct {
     {"{\"a\": {\"b\": [true, false]}}", "{\"a\":{\"b\":[true,false]}}"},
     {"18446744073709551615", "18446744073709551615"},
     {"-9223372036854775807", "-9223372036854775807"},
+    {"-9223372036854775808", "-9223372036854775808"},
+    {"-9223372036854775809", "-9.223372036854776e+18"},
+    {"-0", "0"},
     {"1e3", "1000.0"},
     {"[]", "[]"},
     {"{}", "{}"},
@@ -65,6 +69,7 @@ static const struct {
     {"1e", "no JSON value"},
     {"nul", "no JSON value"},
     {"NaN", "no JSON value"},
+    {"-Infinity", "no JSON value"},
     {"\"abc", "closing quote"},
     {"\"\\\"", "closing quote"},
     {"\"\\x\"", "unknown escape"},
@@ -91,6 +96,24 @@ START_TEST(what_is_not_is_refused_with_its_place)
 }
 END_TEST
 
+static const struct {
+    const char *text;
+    double means;
+} printed[] = {{"NaN", NAN}, {"Infinity", INFINITY}, {"-Infinity", -INFINITY}};
+
+START_TEST(what_is_printed_for_no_number_is_read_when_asked)
+{
+    struct value v;
+    const char *text = printed[_i].text;
+    double x = printed[_i].means;
+    ck_assert_int_eq(json_parse_printed(text, strlen(text), a, &v, NULL), OK);
+    ck_assert_int_eq(v.type, VALUE_FLOAT);
+    ck_assert(isnan(x) ? isnan(v.f) : v.f == x);
+    ck_assert_int_eq(json_parse_printed("Nan", 3, a, &v, NULL), ERR_PARSE);
+    ck_assert_int_eq(json_parse_printed("-NaN", 4, a, &v, NULL), ERR_PARSE);
+}
+END_TEST
+
 START_TEST(depth_is_bounded)
 {
     char text[2 * JSON_DEPTH_MAX + 2];
@@ -112,6 +135,8 @@ int main(void)
     tcase_add_loop_test(c, what_is_json_is_read, 0, sizeof good / sizeof good[0]);
     tcase_add_loop_test(c, what_is_not_is_refused_with_its_place, 0,
                         sizeof bad / sizeof bad[0]);
+    tcase_add_loop_test(c, what_is_printed_for_no_number_is_read_when_asked, 0,
+                        sizeof printed / sizeof printed[0]);
     tcase_add_test(c, depth_is_bounded);
     suite_add_tcase(s, c);
     return harness_run(s);

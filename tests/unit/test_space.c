@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/map.h"
 #include "common/yaml.h"
 #include "coordinator/search/space.h"
@@ -409,17 +410,93 @@ START_TEST(a_bad_space_is_refused_with_its_place)
 }
 END_TEST
 
+// Found by fuzz_jobfile: the probe was bounded in walks, not in what one costs, and a
+// condition on a long list kept the coordinator busy for minutes or hours.
+static const struct {
+    const char *type; // of x, with %s where its values go
+    uint32_t n_values;
+    const char *where;
+    enum error e;
+} long_lists[] = {
+    {"{type: sequence, length: 10000, of: {type: choice, values: %s}}", 250, "sum(x) < 9", 1},
+    {"{type: sequence, length: 10000, of: {type: choice, values: %s}}", 250, "sum(x) > 9", 0},
+    {"{type: sequence, length: 10000, of: {type: choice, values: %s}}", 1, "sum(x) == 0", 0},
+    {"{type: sequence, length: 10000, join: \"\", of: {type: choice, values: %s}}", 2,
+     "'000000000000000000000000000000000000000000000000000' in x", 1},
+    {"{type: sequence, length: 100, of: {type: sequence, length: 100, of: "
+     "{type: choice, values: %s}}}",
+     250, "[x, x, x] != [x, x, x]", 1},
+    {"{type: permutation, values: %s}", 4096, "x[0] < x[1]", 0},
+    {"{type: permutation, values: %s}", 4096, "x[0] > 9999", 1},
+    {"{type: permutation, values: %s}", 250, "max(x) - min(x) < 3 or mean(x) < 0", 1},
+    {"{type: subset, values: %s}", 1000, "sum(x) + len(x) < 0", 1},
+};
+
+START_TEST(a_where_over_long_lists_costs_the_probe_little)
+{
+    struct buf values, text;
+    int64_t start = clock_cpu_now();
+    const struct space *s = NULL;
+    buf_init(&values, 1 << 20);
+    buf_init(&text, 1 << 20);
+    for (uint32_t i = 0; i < long_lists[_i].n_values; i++)
+        buf_printf(&values, "%s%u", i ? ", " : "[", i);
+    buf_puts(&values, "]");
+    const char *type = long_lists[_i].type, *at = strstr(type, "%s");
+    buf_printf(&text, "space: {x: %.*s%s%s}\nwhere: [\"%s\"]\n", (int)(at - type), type,
+               buf_cstr(&values), at + 2, long_lists[_i].where);
+    enum error e = parse(buf_cstr(&text), &s);
+    ck_assert_msg(e == (long_lists[_i].e ? ERR_PARSE : OK), "%s", t.text);
+    if (e)
+        ck_assert_msg(strstr(t.text, "million steps, expected shorter lists") != NULL, "%s",
+                      t.text);
+    // 0.1 to 1.4 s each when measured; sanitizers take ten times as long.
+    ck_assert_int_lt(clock_cpu_now() - start, 20 * CLOCK_SECOND);
+    buf_fini(&values);
+    buf_fini(&text);
+}
+END_TEST
+
+// Those walks prune nothing, yet reject what is wrong and find what is right.
+START_TEST(an_unpruned_space_still_rejects_points)
+{
+    const struct space *s = must_parse(
+        "space: {x: {type: sequence, length: 5000, of: {type: choice, values: [0, 1, 2, 3, 4, "
+        "5, 6, 7, 8, 9]}}}\nwhere: [\"sum(x) % 2 == 0\", \"sum(x) + len(x) > 6\", \"x == x\"]");
+    struct walk *w = walk_create(s);
+    struct point p = room(s);
+    uint32_t n_good = 0;
+    ck_assert(!s->is_pruned);
+    for (uint32_t i = 0; i < 40; i++) {
+        struct rng r = rng_at(3, 0, 0, i);
+        uint64_t sum = 0;
+        bool good = walk_run(w, &p, choose_random, &r);
+        for (uint32_t k = 0; k < p.n; k++)
+            sum += p.genes[k].k;
+        ck_assert_uint_eq(p.n, 5000);
+        ck_assert_int_eq(good, sum % 2 == 0);
+        n_good += good;
+    }
+    ck_assert(n_good > 5 && n_good < 35);
+    walk_destroy(w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("space");
     TCase *tc = tcase_create("all");
 
     tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, every_path_is_a_point_and_comes_back, 0, 5);
     tcase_add_test(tc, a_path_resumed_is_the_same_path);
     tcase_add_loop_test(tc, the_order_of_all_points_visits_each_once, 0,
                         sizeof counts / sizeof counts[0]);
     tcase_add_test(tc, random_paths_are_uniform_over_subsets);
+    tcase_add_loop_test(tc, a_where_over_long_lists_costs_the_probe_little, 0,
+                        sizeof long_lists / sizeof *long_lists);
+    tcase_add_test(tc, an_unpruned_space_still_rejects_points);
     tcase_add_loop_test(tc, where_prunes_what_cannot_become_true, 0,
                         sizeof pruned / sizeof pruned[0]);
     tcase_add_loop_test(tc, a_joined_text_reads_in_one_way, 0, sizeof joins / sizeof joins[0]);

@@ -8,6 +8,7 @@
 
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/rng.h"
 #include "common/yaml.h"
 #include "tests/unit/harness.h"
 
@@ -69,6 +70,14 @@ static const struct {
     {"a: >-\n  x\n  y\n", "{\"a\":\"x y\"}"},
     {"a: \"\\u00e9\\t\\\"\\/\\0\"", "{\"a\":\"é\\t\\\"/\\u0000\"}"},
     {"a: don''t\nb: 'don''t'", "{\"a\":\"don''t\",\"b\":\"don't\"}"},
+    {"['a''''b', '''''', '''''''''', '', '\xc3\xa9''''\xc3\xa9']",
+     "[\"a''b\",\"''\",\"''''\",\"\",\"\xc3\xa9''\xc3\xa9\"]"},
+    {"{'a''''b': 'c''''' , d: 1}", "{\"a''b\":\"c''\",\"d\":1}"},
+    {"\xef\xbb\xbf'a''''b'", "\"a''b\""},
+    {"a: !!str '1''''2'\nb: !!int '12'", "{\"a\":\"1''2\",\"b\":12}"},
+    {"a: ' x \t\n \t y  '", "{\"a\":\" x y  \"}"},
+    {"a: 'x\r\n\r\n  y\r\n  '''", "{\"a\":\"x\\ny '\"}"},
+    {"'\n\n\n'", "\"\\n\\n\""},
     {"a: &x [1, 2]\nb: *x\nc: {d: *x}", "{\"a\":[1,2],\"b\":[1,2],\"c\":{\"d\":[1,2]}}"},
     {"a: &x 1\nb: &x 2\nc: *x", "{\"a\":1,\"b\":2,\"c\":2}"},
     {"a:\nb: ", "{\"a\":null,\"b\":null}"},
@@ -84,6 +93,31 @@ START_TEST(a_text_means_what_yaml_says)
     ck_assert_msg(parse(meaning[_i].text) == OK, "%s", t.text);
     value_json(&v, &json);
     ck_assert_str_eq(buf_cstr(&json), meaning[_i].json);
+}
+END_TEST
+
+// Found by fuzz_metrics: libfyaml cut texts with doubled quotes in a row, gave half a
+// character for some, and leaked the rest.
+START_TEST(doubled_quotes_in_a_row_are_not_cut)
+{
+    static const char *const pieces[] = {"'", "'", "a", " ", "\xc3\xa9", "\\", "#", ": "};
+    struct rng r = rng_at(1, 0, 0, (uint32_t)_i);
+    struct buf text, means;
+    buf_init(&text, 10000);
+    buf_init(&means, 10000);
+    buf_puts(&text, "{k: ['");
+    for (uint64_t n = rng_below(&r, 80); n > 0; n--) {
+        const char *piece = pieces[rng_below(&r, 8)];
+        buf_printf(&text, "%s%s", piece, *piece == '\'' ? piece : "");
+        buf_puts(&means, piece);
+    }
+    buf_puts(&text, "', 'next']}");
+    ck_assert_msg(parse(buf_cstr(&text)) == OK, "%s", t.text);
+    ck_assert_str_eq(v.pairs[0].value.items[0].s, buf_cstr(&means));
+    ck_assert_uint_eq(v.pairs[0].value.items[0].n, means.n);
+    ck_assert_str_eq(v.pairs[0].value.items[1].s, "next");
+    buf_fini(&text);
+    buf_fini(&means);
 }
 END_TEST
 
@@ -305,6 +339,7 @@ int main(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, a_text_means_what_yaml_says, 0, sizeof meaning / sizeof *meaning);
+    tcase_add_loop_test(c, doubled_quotes_in_a_row_are_not_cut, 0, 200);
     tcase_add_loop_test(c, a_wrong_text_is_named_with_its_place, 0,
                         sizeof wrong / sizeof *wrong);
     tcase_add_test(c, every_node_and_key_knows_its_place);
