@@ -85,6 +85,7 @@ struct link *link_create(const struct link_options *o)
     map_init(&l->jobs);
     map_init(&l->needs);
     l->hello_at = INT64_MIN;
+    l->went_at = INT64_MAX;
     l->hello_again = HELLO_AGAIN;
     l->beat_ns = BEAT_NS;
     l->heard = INT64_MIN;
@@ -234,6 +235,7 @@ static void timers(struct link *l, struct link_effects *fx)
     if (l->welcome && l->now >= l->beat_at)
         beat(l, fx);
     link_lease_tick(l, fx);
+    link_gang_tick(l, fx);
 }
 
 int64_t link_next_deadline(const struct link *l)
@@ -247,6 +249,7 @@ int64_t link_next_deadline(const struct link *l)
         return at;
     at = l->beat_at < at ? l->beat_at : at;
     at = probe_at(l) < at ? probe_at(l) : at;
+    at = l->went_at < at ? l->went_at : at;
     if (l->oldest && l->oldest != l->unsent && l->acked + resend_ns(l) < at)
         at = l->acked + resend_ns(l);
     return at;

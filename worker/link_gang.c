@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 // link_gang.c - armed, gone, solo again.  Numbers of gangs that reach one rank
 // only grow, so what the network delays or repeats is told from what is new.
+#include "common/clock.h"
 #include "worker/link_state.h"
+
+// A step is mostly over sooner, and the next GO or the DISARM tells that this one was
+// heard; less than the time after which a GO is repeated.
+#define WENT_AFTER (100 * CLOCK_MS)
 
 void link_gang_check(struct link *l, struct link_effects *fx)
 {
@@ -16,6 +21,7 @@ static void arm(struct link *l, uint64_t gang)
 {
     l->armed_for = gang;
     l->gone_step = 0;
+    l->went_at = INT64_MAX;
 }
 
 void link_gang_on_prepare(struct link *l, const struct msg_prepare *p, struct link_effects *fx)
@@ -64,6 +70,13 @@ static void hand_over(struct link *l, const struct msg_go *g, struct link_effect
     e->n_ranks = g->n_ranks;
 }
 
+static void say_went(uint64_t gang, uint32_t step, struct link_effects *fx)
+{
+    struct message *w = link_send(fx, MSG_WENT);
+    w->went.gang = gang;
+    w->went.step = step;
+}
+
 void link_gang_on_go(struct link *l, const struct message *m, struct link_effects *fx)
 {
     const struct msg_go *g = &m->go;
@@ -71,17 +84,25 @@ void link_gang_on_go(struct link *l, const struct message *m, struct link_effect
                || (g->gang == l->armed_for && g->step <= l->gone_step);
     if (!old && !knows_jobs(l, g, fx))
         return;
-    struct message *w = link_send(fx, MSG_WENT);
-    w->went.gang = g->gang;
-    w->went.step = g->step;
-    if (old)
+    if (old) { // it does not know that we heard the first
+        say_went(g->gang, g->step, fx);
         return;
+    }
     // Not armed for it: our DISARM 0 was meant for an earlier one.
     if (g->gang != l->armed_for)
         arm(l, g->gang);
     l->said_armed = true;
     l->gone_step = g->step;
+    l->went_at = l->now + WENT_AFTER;
     hand_over(l, g, fx);
+}
+
+void link_gang_tick(struct link *l, struct link_effects *fx)
+{
+    if (l->now < l->went_at)
+        return;
+    l->went_at = INT64_MAX;
+    say_went(l->armed_for, l->gone_step, fx);
 }
 
 void link_gang_on_disarm(struct link *l, uint64_t gang)
@@ -93,6 +114,7 @@ void link_gang_on_disarm(struct link *l, uint64_t gang)
     l->armed_for = 0;
     l->gone_step = 0;
     l->said_armed = false;
+    l->went_at = INT64_MAX;
 }
 
 // The new one knows nothing of our gang: what its predecessor may still have on

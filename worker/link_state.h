@@ -72,6 +72,7 @@ struct link {
     bool said_armed;     // for the present PREPARE
     uint32_t gone_step;  // last GO of armed_for
     uint64_t gang_ended; // gangs up to this one are over
+    int64_t went_at;     // when to say WENT; INT64_MAX: said, or needless
     // outbox
     struct link_frame *oldest, *newest; // sealed, unacknowledged
     struct link_frame *unsent;          // first of those not sent since the WELCOME
@@ -119,5 +120,6 @@ void link_gang_on_disarm(struct link *l, uint64_t gang);
 void link_gang_on_restart(struct link *l); // of the coordinator
 void link_gang_on_done(struct link *l, uint64_t gang);
 void link_gang_check(struct link *l, struct link_effects *fx); // ARMED when nothing is held
+void link_gang_tick(struct link *l, struct link_effects *fx);  // WENT when it is time
 
 #endif
