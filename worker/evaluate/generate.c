@@ -7,7 +7,6 @@
 #include "worker/evaluate/generate_state.h"
 #include "worker/experts/chat.h"
 #include "worker/experts/model.h"
-#include "worker/experts/tokenizer_gguf.h"
 
 enum { TOKENS_DEFAULT = 64, TOKENS_MOST = 1 << 24, LOGPROBS_MAX = 64 };
 
@@ -169,19 +168,13 @@ static enum error blame_of(enum error e)
 
 static enum error open_model(struct generator *g, const char *path, struct errtext *t)
 {
-    struct gguf *file = NULL;
-    enum error e = gguf_open(path, &file, t);
+    enum error e = generate_model_open(path, &g->opened, t);
     if (e)
         return e;
-    e = model_open(file, &g->model, t);
-    if (e) {
-        gguf_close(file);
-        return e;
-    }
-    e = tokenizer_from_gguf(file, &g->tokenizer, t);
-    if (!e)
-        g->sampler = sampler_create(g->model->h.n_vocab);
-    return e;
+    g->model = g->opened->model;
+    g->tokenizer = g->opened->tokenizer;
+    g->sampler = sampler_create(g->model->h.n_vocab);
+    return OK;
 }
 
 static void close_generate(void *state)
@@ -191,8 +184,7 @@ static void close_generate(void *state)
         return;
     engine_destroy(g->engine);
     sampler_destroy(g->sampler);
-    tokenizer_destroy(g->tokenizer);
-    model_close(g->model);
+    generate_model_close(g->opened);
     mem_free(g->logits);
     arena_destroy(g->arena);
     mem_free(g);

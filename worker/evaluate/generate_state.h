@@ -16,6 +16,7 @@
 #include "common/arena.h"
 #include "common/buf.h"
 #include "common/value.h"
+#include "worker/evaluate/generate_model.h"
 #include "worker/experts/engine.h"
 #include "worker/experts/sample.h"
 #include "worker/experts/tokenizer.h"
@@ -42,7 +43,8 @@ struct generator {
     struct generate_options o;
     uint64_t seed;
     const char *scratch;
-    struct model *model;
+    const struct generate_model *opened; // shared; has the two
+    const struct model *model;
     struct tokenizer *tokenizer;
     struct sampler *sampler;
     // The engine of the group that came last, with room for so many positions.
