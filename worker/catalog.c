@@ -11,9 +11,11 @@ extern const struct workload workload_noop;
 extern const struct workload workload_function;
 extern const struct workload workload_exec;
 extern const struct workload workload_allreduce;
+extern const struct workload workload_collbench;
 
 const struct workload *const workloads[] = {
-    &workload_noop, &workload_function, &workload_exec, &workload_allreduce, NULL,
+    &workload_noop,      &workload_function,  &workload_exec,
+    &workload_allreduce, &workload_collbench, NULL,
 };
 
 const struct workload *workload_find(const char *name)

@@ -17,6 +17,7 @@ extern const struct workload workload_noop;
 extern const struct workload workload_function;
 extern const struct workload workload_exec;
 extern const struct workload workload_allreduce;
+extern const struct workload workload_collbench;
 
 // A parameter by its name: in `over` (a trial's point) if it stands there,
 // else in `base`; both may be NULL.
