@@ -57,8 +57,32 @@ struct group *group_first(struct group *g, uint32_t n)
 
 void group_destroy(struct group *g)
 {
-    if (g)
-        g->ops->destroy(g);
+    if (!g)
+        return;
+    mem_free(g->scratch);
+    g->ops->destroy(g);
+}
+
+// 64 MB: as much as a rank of a busy machine can spare.
+enum { SCRATCH_KEPT = 1 << 24 };
+
+float *group_scratch(struct group *g, size_t n)
+{
+    if (n > g->n_scratch) {
+        mem_free(g->scratch);
+        g->scratch = mem_alloc(n * sizeof *g->scratch);
+        g->n_scratch = n;
+    }
+    return g->scratch;
+}
+
+void group_scratch_done(struct group *g)
+{
+    if (g->n_scratch <= SCRATCH_KEPT)
+        return;
+    mem_free(g->scratch);
+    g->scratch = NULL;
+    g->n_scratch = 0;
 }
 
 // Round by round: 0+1, 2+3, …, then the sums of those; one left over moves up
@@ -104,11 +128,11 @@ static void local_allgather(struct group *g, const void *in, size_t n, void *out
 static void
 local_tree_sum(struct group *g, const float *in, uint32_t parts, size_t n, float *out)
 {
-    (void)g;
-    float *copy = mem_copy(in, parts * n * sizeof *in);
+    float *copy = group_scratch(g, parts * n);
+    memcpy(copy, in, parts * n * sizeof *copy);
     group_fold_tree(copy, parts, n);
     memcpy(out, copy, n * sizeof *out);
-    mem_free(copy);
+    group_scratch_done(g);
 }
 
 static void local_alltoallv(

@@ -99,9 +99,9 @@ static void mpi_tree_sum(struct group *g, const float *in, uint32_t parts, size_
     const struct group_mpi *m = of(g);
     uint32_t first = group_first_part(m->rank, m->size, parts);
     uint32_t mine = group_first_part(m->rank + 1, m->size, parts) - first;
-    float *x = mem_copy(in, mine * n * sizeof *x);
-    float *other = mem_alloc(n * sizeof *other);
+    float *x = group_scratch(g, (mine + 1) * n), *other = x + mine * n;
 
+    memcpy(x, in, mine * n * sizeof *x);
     for (uint32_t step = 1; step < parts; step *= 2)
         for (uint32_t p = 0; p + step < parts; p += 2 * step) {
             uint32_t left = owner(p, m->size, parts);
@@ -120,8 +120,7 @@ static void mpi_tree_sum(struct group *g, const float *in, uint32_t parts, size_
     if (m->rank == 0)
         memcpy(out, x, n * sizeof *out);
     mpi_bcast(g, out, n * sizeof *out, 0);
-    mem_free(other);
-    mem_free(x);
+    group_scratch_done(g);
 }
 
 static size_t n_messages(const size_t *bytes, uint32_t size)
@@ -183,7 +182,7 @@ static struct group *of_comm(MPI_Comm comm, uint32_t size)
     struct group_mpi *m = mem_alloc(sizeof *m);
     int rank;
     MPI_Comm_rank(comm, &rank);
-    *m = (struct group_mpi){{&ops}, comm, (uint32_t)rank, size};
+    *m = (struct group_mpi){{.ops = &ops}, comm, (uint32_t)rank, size};
     return &m->base;
 }
 

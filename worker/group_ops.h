@@ -30,7 +30,15 @@ struct group_ops {
 
 struct group {
     const struct group_ops *ops;
+    float *scratch; // see group_scratch
+    size_t n_scratch;
 };
+
+// So many floats with nothing certain in them, until the next call or
+// group_scratch_done.  They stay with the group between collectives: memory fresh
+// from the system costs more than the sums (its pages are made one by one).
+float *group_scratch(struct group *g, size_t n);
+void group_scratch_done(struct group *g); // gives back what is too much to keep
 
 // The parts [group_first_part(r), group_first_part(r + 1)) are rank r's: those
 // p with p * size / parts == r.

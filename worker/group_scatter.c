@@ -92,16 +92,15 @@ void group_reduce_scatter(
     for (uint32_t r = 0; r < s.size; r++) {
         give[r] = n_subtrees(&s, s.rank) * share(&s, r) * sizeof(float);
         take[r] = n_subtrees(&s, r) * width * sizeof(float);
-        n_take += take[r];
+        n_take += take[r] / sizeof(float);
     }
-    float *x = mem_copy(in, mine * n * sizeof *x);
-    float *send = mem_alloc(mine * n * sizeof *send + 1), *got = mem_alloc(n_take + 1);
+    float *x = group_scratch(g, 2 * mine * n + n_take);
+    float *send = x + mine * n, *got = send + mine * n;
+    memcpy(x, in, mine * n * sizeof *x);
     fold_own(&s, x, send);
     group_alltoallv(g, send, give, got, take);
     finish(&s, got, width);
     memcpy(out, got, width * sizeof *out);
-    mem_free(got);
-    mem_free(send);
-    mem_free(x);
+    group_scratch_done(g);
     mem_free(give);
 }
