@@ -145,6 +145,28 @@ START_TEST(every_half_survives_being_unpacked_and_packed)
 }
 END_TEST
 
+// Rounding to halves, of all exponents, of ties and of NaNs.
+START_TEST(every_class_packs_halves_alike)
+{
+    const struct format *f = format_find(FORMAT_F16);
+    struct rng r = rng_at(5, 0, 0, 0);
+    struct errtext t;
+    for (uint32_t i = 0; i < N_MAX; i++) {
+        uint32_t bits = (uint32_t)rng_below(&r, 0x100000000ULL);
+        bits = i % 3 ? bits : (bits & 0xffffe000u) | 0x1000u;
+        memcpy(&x[i], &bits, sizeof bits);
+    }
+    ck_assert_int_eq(kernels_force("portable", &t), OK);
+    format_pack(f, x, rows, N_MAX);
+    for (int k = 1; k < N_CLASSES; k++) {
+        if (kernels_force(classes[k], &t) == ERR_UNSUPPORTED)
+            continue;
+        format_pack(f, x, rows + 2 * N_MAX, N_MAX);
+        ck_assert_msg(memcmp(rows, rows + 2 * N_MAX, 2 * N_MAX) == 0, "%s", classes[k]);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("format");
@@ -155,6 +177,7 @@ int main(void)
     else
         harness_skip("no fixtures: quant-vectors.gguf");
     tcase_add_test(c, packing_comes_near_and_floats_survive);
+    tcase_add_test(c, every_class_packs_halves_alike);
     tcase_add_test(c, every_half_survives_being_unpacked_and_packed);
     suite_add_tcase(s, c);
     return harness_run(s);

@@ -28,9 +28,13 @@ static void add_block(
     float shrink = curves_exp(s->most - most);
     s->sum = s->sum * shrink + curves_exp_from(score, score, most, n);
     s->most = most;
-    kernels_scale(s->out, shrink, a->value);
-    for (uint32_t i = 0; i < n; i++)
-        kernels_axpy(s->out, score[i], values + i * stride, a->value);
+    kernels_mix(&(struct kernels_mix){.y = s->out,
+                                      .shrink = shrink,
+                                      .w = score,
+                                      .rows = values,
+                                      .stride = stride,
+                                      .n = n,
+                                      .width = a->value});
 }
 
 static void score_block(const struct attend *a,
@@ -40,13 +44,8 @@ static void score_block(const struct attend *a,
                         float scale,
                         float *scores)
 {
-    struct format_shape s = {.n_in = a->key,
-                             .n_out = n,
-                             .n_x = a->n - first,
-                             .x_stride = a->q_stride,
-                             .y_stride = KV_PAGE};
-    format_matmul(format_find(FORMAT_F32), keys, &s, a->q + first * a->q_stride,
-                  scores + (size_t)first * KV_PAGE);
+    for (uint32_t i = first; i < a->n; i++)
+        kernels_dots(a->q + i * a->q_stride, keys, a->key, n, a->key, scores + i * KV_PAGE);
     kernels_scale(scores + (size_t)first * KV_PAGE, scale, (size_t)(a->n - first) * KV_PAGE);
 }
 

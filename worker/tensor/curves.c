@@ -13,18 +13,16 @@
 // that n times it is exact; e^r by Taylor, whose next term is below 2^-26.
 float curves_exp(float x)
 {
-    if (!(x < 88.72F))
+    if (!(x < CURVES_EXP_MOST))
         return isnan(x) ? x : INFINITY;
-    if (x < -87.3F)
+    if (x < CURVES_EXP_LEAST)
         return 0;
     float n = (x * 0x1.715476p+0F + ROUND_MAGIC) - ROUND_MAGIC;
     float r = (x - n * 0x1.62ep-1F) - n * 0x1.0bfbe8p-15F;
-    float q = 0x1.a01a02p-13F;
-    q = q * r + 0x1.6c16c2p-10F;
-    q = q * r + 0x1.111112p-7F;
-    q = q * r + 0x1.555556p-5F;
-    q = q * r + 0x1.555556p-3F;
-    q = q * r + 0.5F;
+    static const float rest[] = CURVES_EXP_REST;
+    float q = CURVES_EXP_FIRST;
+    for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
+        q = q * r + rest[i];
     float y = 1 + (r + r * r * q);
     // In two steps: 2^128 is no float, though y may be below 1 then.
     int32_t k = (int32_t)n, half = k / 2;
@@ -42,13 +40,11 @@ float curves_sigmoid(float x)
 
 void curves_swiglu(float *gate, const float *up, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        gate[i] = gate[i] * curves_sigmoid(gate[i]) * up[i];
+    kernels_swiglu(gate, up, n);
 }
 
 float curves_exp_from(float *p, const float *s, float most, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        p[i] = curves_exp(s[i] - most);
+    kernels_exp(p, s, most, n);
     return kernels_sum(p, n);
 }

@@ -51,9 +51,14 @@ UNPACK(iq4_nl)
 UNPACK(iq4_xs)
 UNPACK(mxfp4)
 
+static void pack_f16(const float *src, void *dst, size_t n)
+{
+    current()->pack_f16(src, dst, n);
+}
+
 static const struct format table[] = {
     {"F32", FORMAT_F32, 1, 4, unpack_f32, format_pack_f32},
-    {"F16", FORMAT_F16, 1, 2, unpack_f16, format_pack_f16},
+    {"F16", FORMAT_F16, 1, 2, unpack_f16, pack_f16},
     {"BF16", FORMAT_BF16, 1, 2, unpack_bf16, format_pack_bf16},
     {"Q4_0", FORMAT_Q4_0, 32, Q4_0_BYTES, unpack_q4_0, format_pack_q4_0},
     {"Q4_1", FORMAT_Q4_1, 32, Q4_1_BYTES, unpack_q4_1, NULL},
@@ -137,17 +142,6 @@ struct job {
     float *y;
 };
 
-// The lanes past the last whole sixteen, and the tree.
-static float finish(float lane[FORMAT_LANES], const float *w, const float *x, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        lane[i] = fmaf(w[i], x[i], lane[i]);
-    for (int half = FORMAT_LANES / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; i++)
-            lane[i] += lane[i + half];
-    return lane[0];
-}
-
 // Rows j … j + n_rows - 1, elements from … from + n - 1, in floats at `out`,
 // CHUNK apart.  Rows that do not exist repeat the last.
 static void
@@ -188,11 +182,16 @@ static void block(const struct job *job, size_t j, size_t n_rows, size_t t, size
             memmove(w, w + n - tail,
                     (FORMAT_ROWS - 1) * CHUNK * sizeof w[0] + tail * sizeof w[0]);
     }
+    float sum[VECTORS * FORMAT_ROWS];
+    for (size_t i = 0; i < n_x * FORMAT_ROWS && tail; i++)
+        for (size_t k = 0; k < tail; k++) {
+            float *lane = acc + i * FORMAT_LANES + k;
+            *lane = fmaf(w[i % FORMAT_ROWS * CHUNK + k],
+                         x_tail[i / FORMAT_ROWS * s->x_stride + k], *lane);
+        }
+    class->trees(acc, n_x * FORMAT_ROWS, sum);
     for (size_t i = 0; i < n_x; i++)
-        for (size_t r = 0; r < n_rows; r++)
-            job->y[(t + i) * s->y_stride + j + r] =
-                finish(acc + (i * FORMAT_ROWS + r) * FORMAT_LANES, w + r * CHUNK,
-                       x_tail + i * s->x_stride, tail);
+        memcpy(job->y + (t + i) * s->y_stride + j, sum + i * FORMAT_ROWS, n_rows * sizeof *sum);
 }
 
 void format_matmul(const struct format *f,

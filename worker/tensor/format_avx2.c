@@ -55,6 +55,8 @@ static void strip(const struct format_strip *s)
 const struct format_class format_avx2 = {
     BLOCK_UNPACK_ALL,
     .strip = strip,
+    .trees = format_trees,
+    .pack_f16 = format_pack_f16,
 };
 
 #else

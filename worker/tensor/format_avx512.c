@@ -6,6 +6,7 @@
 
 #include "worker/tensor/format_blocks.h"
 #include "worker/tensor/format_table.h"
+#include "worker/tensor/kernels_512.h"
 
 static void unpack_f16(const void *src, float *dst, size_t n)
 {
@@ -199,6 +200,31 @@ static void strip(const struct format_strip *s)
         part(s, t, 1);
 }
 
+static void trees(float *acc, size_t n, float *out)
+{
+    size_t k = 0;
+    for (; k + 16 <= n; k += 16) {
+        __m512 lanes[16];
+#pragma GCC unroll 16
+        for (size_t i = 0; i < 16; i++)
+            lanes[i] = _mm512_loadu_ps(acc + (k + i) * FORMAT_LANES);
+        _mm512_storeu_ps(out + k, kernels_trees_512(lanes));
+    }
+    format_trees(acc + k * FORMAT_LANES, n - k, out + k);
+}
+
+// The instruction rounds to nearest even and keeps NaNs as the packer does.
+static void pack_f16(const float *src, void *dst, size_t n)
+{
+    uint8_t *p = dst;
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        _mm256_storeu_si256((void *)(p + 2 * i),
+                            _mm512_cvtps_ph(_mm512_loadu_ps(src + i),
+                                            _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+    format_pack_f16(src + i, p + 2 * i, n - i);
+}
+
 const struct format_class format_avx512 = {
     .f16 = unpack_f16,
     .bf16 = unpack_bf16,
@@ -216,6 +242,8 @@ const struct format_class format_avx512 = {
     .iq4_xs = block_unpack_iq4_xs,
     .mxfp4 = unpack_mxfp4,
     .strip = strip,
+    .trees = trees,
+    .pack_f16 = pack_f16,
 };
 
 #else

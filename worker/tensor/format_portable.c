@@ -19,4 +19,6 @@ static void strip(const struct format_strip *s)
 const struct format_class format_portable = {
     BLOCK_UNPACK_ALL,
     .strip = strip,
+    .trees = format_trees,
+    .pack_f16 = format_pack_f16,
 };

@@ -13,6 +13,8 @@ enum { FORMAT_LANES = 16, FORMAT_ROWS = 4 };
 
 typedef void (*format_unpack_fn)(const void *src, float *dst, size_t n);
 
+typedef void (*format_pack_fn)(const float *src, void *dst, size_t n);
+
 // FORMAT_ROWS rows of weights with n_x vectors over n elements, a multiple of
 // FORMAT_LANES: lane l of accumulator (t, r) at acc[(t * FORMAT_ROWS + r) * 16 + l]
 // goes on by one fma per element.
@@ -31,7 +33,21 @@ struct format_class {
     format_unpack_fn f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0;
     format_unpack_fn q2_k, q3_k, q4_k, q5_k, q6_k, iq4_nl, iq4_xs, mxfp4;
     void (*strip)(const struct format_strip *s);
+    // out[i] = the fixed tree over accumulator i's lanes, for n of them; acc is spoilt.
+    void (*trees)(float *acc, size_t n, float *out);
+    format_pack_fn pack_f16;
 };
+
+// One after the other, for whoever has nothing better.
+static inline void format_trees(float *acc, size_t n, float *out)
+{
+    for (size_t k = 0; k < n; k++, acc += FORMAT_LANES) {
+        for (int half = FORMAT_LANES / 2; half > 0; half /= 2)
+            for (int i = 0; i < half; i++)
+                acc[i] += acc[i + half];
+        out[k] = acc[0];
+    }
+}
 
 extern const struct format_class format_portable;
 #ifdef __x86_64__

@@ -79,3 +79,24 @@ float kernels_sum(const float *x, size_t n)
 {
     return get()->sum(x, n);
 }
+
+void kernels_dots(
+    const float *x, const float *rows, size_t stride, size_t n, size_t width, float *out)
+{
+    get()->dots(x, rows, stride, n, width, out);
+}
+
+void kernels_mix(const struct kernels_mix *m)
+{
+    get()->mix(m);
+}
+
+void kernels_exp(float *p, const float *x, float less, size_t n)
+{
+    get()->exp(p, x, less, n);
+}
+
+void kernels_swiglu(float *gate, const float *up, size_t n)
+{
+    get()->swiglu(gate, up, n);
+}

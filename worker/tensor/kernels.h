@@ -33,4 +33,20 @@ void kernels_axpy(float *y, float a, const float *x, size_t n); // y = fma(a, x,
 float kernels_dot(const float *x, const float *y, size_t n);
 float kernels_sum(const float *x, size_t n);
 
+// out[i] = dot(x, rows + i * stride), n dots of `width` elements
+void kernels_dots(
+    const float *x, const float *rows, size_t stride, size_t n, size_t width, float *out);
+// y *= shrink, then y = fma(w[i], row i, y) for ascending i
+struct kernels_mix {
+    float *y;
+    float shrink;
+    const float *w, *rows;
+    size_t stride, n, width;
+};
+void kernels_mix(const struct kernels_mix *m);
+
+// Element by element what curves.h says of one.
+void kernels_exp(float *p, const float *x, float less, size_t n); // p = e^(x - less)
+void kernels_swiglu(float *gate, const float *up, size_t n);
+
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <math.h>
 
+#include "worker/tensor/curves.h"
 #include "worker/tensor/kernels_table.h"
 
 static bool anywhere(void)
@@ -44,6 +45,32 @@ static float sum(const float *x, size_t n)
     return kernels_tree(lane);
 }
 
+static void
+dots(const float *x, const float *rows, size_t stride, size_t n, size_t width, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = dot(x, rows + i * stride, width);
+}
+
+static void mix(const struct kernels_mix *m)
+{
+    scale(m->y, m->shrink, m->width);
+    for (size_t i = 0; i < m->n; i++)
+        axpy(m->y, m->w[i], m->rows + i * m->stride, m->width);
+}
+
+static void exp_less(float *p, const float *x, float less, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        p[i] = curves_exp(x[i] - less);
+}
+
+static void swiglu(float *gate, const float *up, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        gate[i] = gate[i] * curves_sigmoid(gate[i]) * up[i];
+}
+
 const struct kernels kernels_portable = {
     .name = "portable",
     .here = anywhere,
@@ -52,4 +79,8 @@ const struct kernels kernels_portable = {
     .axpy = axpy,
     .dot = dot,
     .sum = sum,
+    .dots = dots,
+    .mix = mix,
+    .exp = exp_less,
+    .swiglu = swiglu,
 };

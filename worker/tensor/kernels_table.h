@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "worker/tensor/kernels.h"
+
 enum { KERNEL_LANES = 16 };
 
 struct kernels {
@@ -19,6 +21,11 @@ struct kernels {
     void (*axpy)(float *y, float a, const float *x, size_t n);
     float (*dot)(const float *x, const float *y, size_t n);
     float (*sum)(const float *x, size_t n);
+    void (*dots)(
+        const float *x, const float *rows, size_t stride, size_t n, size_t width, float *out);
+    void (*mix)(const struct kernels_mix *m);
+    void (*exp)(float *p, const float *x, float less, size_t n);
+    void (*swiglu)(float *gate, const float *up, size_t n);
 };
 
 extern const struct kernels kernels_portable;
