@@ -49,7 +49,7 @@ static inline void *run_shell(void *arg)
 
 static inline void start_shell(void)
 {
-    const char *endpoints[] = {endpoint, NULL};
+    static const char *endpoints[] = {endpoint, NULL}; // the shell borrows it while it runs
     struct errtext t = {{0}};
     struct shell_options o = {
         .endpoints = endpoints, .state_dir = dir, .allow_exec = allow_exec, .jobs_max = 3};
