@@ -218,6 +218,9 @@ static enum error api_retry(struct call *c)
     enum error e = api_job(c, &r);
     if (!e)
         e = api_bool(c, "failed", &failed);
+    if (!e && !failed)
+        e = errtext_set(c->t, ERR_INVALID,
+                        "'failed' is false: only failed items can be tried again");
     if (e)
         return e;
     if (r->live && r->live->finishing)

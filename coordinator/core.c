@@ -85,6 +85,7 @@ void core_destroy(struct core *c)
     map_fini(&c->lease_by_number);
     map_fini(&c->known_pods);
     map_fini(&c->gone_pods);
+    mem_free(c->gone_order);
     map_fini(&c->owner_by_hash);
     mem_free(c->owner_ns);
     mem_free(c->jobs);

@@ -25,6 +25,7 @@ enum {
     BEATS_LOST = 30,
     WORKER_FAULTS_MAX = 5, // of one item, on whatever ranks
     COPIES_MAX = 2,        // leases of one shard at a time
+    GONE_PODS_MAX = 4096,  // remembered; survivors of a pod live a second
 };
 
 // A rank that we believe free but that neither arms nor shows progress for so
@@ -172,6 +173,8 @@ struct core {
     int64_t wait_until;
     struct map known_pods;
     struct map gone_pods;  // lost or left: instance -> 1; they are told GOODBYE
+    uint64_t *gone_order;  // [GONE_PODS_MAX] of them, a ring; 0: free
+    uint32_t gone_at;      // the oldest
     struct pod *alone_pod; // kept free for a suspect shard of alone_job
     struct job *alone_job;
     int64_t next_tick;

@@ -49,13 +49,20 @@ static struct job_view view_of(const struct shell *s, const struct docket *r)
     return v;
 }
 
+// Those of a search that are not asked yet count: people wait for all of them.
+static uint64_t items_in_all(const struct docket *r, const struct job_view *v)
+{
+    uint64_t n = r->live ? r->live->n_expected : 0;
+    return n > v->n_items ? n : v->n_items;
+}
+
 struct value document_row(struct shell *s, const struct docket *r, struct arena *a)
 {
     struct job_view v = view_of(s, r);
     struct value m = head(r, r->state, a);
     put(a, &m, "workload", value_str(a, r->workload));
     put(a, &m, "owner", value_str(a, r->owner));
-    put(a, &m, "items", value_uint(v.n_items));
+    put(a, &m, "items", value_uint(items_in_all(r, &v)));
     put(a, &m, "done", value_uint(v.n_done));
     put(a, &m, "failed", value_uint(v.n_failed));
     put(a, &m, "submitted", value_float(unix_seconds(r->submitted)));
@@ -68,7 +75,7 @@ static struct value failures(const struct live *l, struct arena *a)
     struct value list = value_list();
     for (uint32_t i = 0; i < l->n_failures; i++) {
         struct value m = value_map();
-        put(a, &m, "item", value_uint(l->failures[i].item));
+        put(a, &m, "item", value_uint(l->plan->checked->first + l->failures[i].item));
         put(a, &m, "text", value_str(a, l->failures[i].text));
         (void)value_push(a, &list, m);
     }
@@ -89,7 +96,7 @@ struct value document_status(struct shell *s, const struct docket *r, struct are
     struct job_view v = view_of(s, r);
     struct value m = document_row(s, r, a);
     double rate = r->live ? rate_of(s, r, v.n_done) : 0;
-    uint64_t left = v.n_items - v.n_done;
+    uint64_t left = items_in_all(r, &v) - v.n_done;
     put(a, &m, "leased", value_uint(v.n_leased));
     put(a, &m, "retries", value_uint(v.n_retries));
     put(a, &m, "copies", value_uint(v.n_copies));

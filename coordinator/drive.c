@@ -29,6 +29,7 @@ void drive_attach(struct shell *s, struct docket *r, struct plan *p)
     ranges_init(&l->reopened);
     r->live = l;
     r->durability = p->job.durability;
+    r->first = p->checked->first;
 }
 
 static void live_destroy(struct live *l)
@@ -187,6 +188,7 @@ static void take_output(struct shell *s, struct docket *r)
         arena_reset(l->progress_arena);
         l->progress = value_copy(l->progress_arena, &o->progress);
     }
+    l->n_expected = o->n_expected;
     say_items(s, r, o);
     // With items open again it will say so once more.
     if (!o->finished || l->n_reopening || l->reopened.total) {

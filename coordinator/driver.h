@@ -75,6 +75,7 @@ struct driver_output {
     // NULL: no item has its own, or params_of knows them.
     uint64_t n_items;
     const struct value *params; // [n_items - old], or NULL
+    uint64_t n_expected;        // items that there will be in all; less than n_items: no more
     // Items that driver waits for first (copies of stragglers); 0: none.
     uint64_t waits_for;
     struct value progress; // map for `status` and `watch`: best so far, …; null: unchanged

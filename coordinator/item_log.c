@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// item_log.c - what items print: kept (bounded), and passed on to who follows.
+// item_log.c - what items print: kept (bounded), and passed on to who follows.  Items
+// have the numbers that users know, which begin at the job's `first`.
 #include <inttypes.h>
 #include <string.h>
 
@@ -105,8 +106,10 @@ void item_log_message(struct shell *s, const struct msg_log *m)
     struct docket *r = docket_get(s, m->job);
     if (!r)
         return;
-    keep(s, r, m);
-    pass_on(s, m);
+    struct msg_log numbered = *m;
+    numbered.item += r->first;
+    keep(s, r, &numbered);
+    pass_on(s, &numbered);
 }
 
 // ---- reading -------------------------------------------------------------------------

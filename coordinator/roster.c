@@ -134,9 +134,14 @@ roster_hello(struct core *c, uint64_t peer, const struct msg_hello *h, struct ef
     if (!p)
         p = pod_create(c, h, fx);
     struct rank *r = p->ranks[h->rank];
+    struct rank *before = roster_find(c, peer);
+    // A connection speaks for one rank: who says that it is another one now has left the
+    // first, so that nobody fills the roster, and slows all heartbeats, from one connection.
+    if (before && before != r)
+        liveness_hint_closed(c, before);
     if (!r)
         r = rank_create(p, h->rank);
-    else
+    else if (roster_find(c, r->peer) == r)
         (void)map_remove(&c->rank_by_peer, r->peer);
     r->peer = peer;
     r->seen = r->moved = c->now;
@@ -156,14 +161,29 @@ roster_hello(struct core *c, uint64_t peer, const struct msg_hello *h, struct ef
     return r;
 }
 
+// The oldest is forgotten.  Should it come back all the same, it is a new pod: what it
+// computes twice costs work, and no result.
+static void remember_gone(struct core *c, uint64_t instance)
+{
+    if (!c->gone_order)
+        c->gone_order = mem_alloc(GONE_PODS_MAX * sizeof *c->gone_order);
+    uint64_t *oldest = &c->gone_order[c->gone_at];
+    if (*oldest)
+        (void)map_remove(&c->gone_pods, *oldest);
+    *oldest = instance;
+    c->gone_at = (c->gone_at + 1) % GONE_PODS_MAX;
+    map_set(&c->gone_pods, instance, 1);
+}
+
 void roster_remove_pod(struct core *c, struct pod *p)
 {
-    map_set(&c->gone_pods, p->instance, 1);
+    remember_gone(c, p->instance);
     for (uint32_t i = 0; i < p->n_ranks; i++) {
         struct rank *r = p->ranks[i];
         if (!r)
             continue;
-        (void)map_remove(&c->rank_by_peer, r->peer);
+        if (roster_find(c, r->peer) == r)
+            (void)map_remove(&c->rank_by_peer, r->peer);
         map_fini(&r->jobs);
         mem_free(r->grant);
         mem_free(r->forget);

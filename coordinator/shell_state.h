@@ -93,6 +93,7 @@ struct live {
     struct told *told, **told_end;
     struct extension *extensions, **extensions_end;
     uint64_t n_items;
+    uint64_t n_expected; // in all, as its driver says
     uint64_t waits_for;
     struct arena *progress_arena;
     struct value progress;
@@ -122,7 +123,8 @@ struct docket {
     int64_t submitted; // Unix time, nanoseconds
     int64_t started;   // on our clock, maybe before we were
     int64_t ended;     // Unix time, nanoseconds
-    uint64_t n_items;  // once ended
+    uint64_t first;   // the number of its first item for users; 0: it had ended before we began
+    uint64_t n_items; // once ended
     uint64_t n_failed;
     uint64_t log_bytes;
     uint64_t end_number; // its end among all since the start, 0: none

@@ -78,11 +78,12 @@ MUST_CHECK enum error caller_get_file(struct caller *c,
                                       struct errtext *t);
 
 struct caller_submission {
-    const char *path; // the job file; NULL: `text` holds it
-    const char *text; // NUL-terminated
-    const char *base; // attachments are relative to this; NULL: the job file's directory
-    const char *name; // overrides the job's name; NULL: none
-    bool allow_exec;  // ask for it; the coordinator decides
+    const char *path;  // the job file; NULL: `text` holds it
+    const char *text;  // NUL-terminated
+    const char *base;  // attachments are relative to this; NULL: the job file's directory
+    const char *name;  // overrides the job's name; NULL: none
+    const char *owner; // fair share is between owners; NULL: the user's name
+    bool allow_exec;   // ask for it; the coordinator decides
 };
 
 // Send the job file and the attachments that its `files:` names.  The reply is

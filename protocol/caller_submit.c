@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // caller_submit.c - a job file and its attachments to the coordinator.
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/mem.h"
 #include "common/yaml.h"
@@ -111,6 +113,15 @@ static enum error put_files(struct caller *c,
     return OK;
 }
 
+static const char *own_name(struct arena *a)
+{
+    struct passwd entry, *found = NULL;
+    char room[4096];
+    if (getpwuid_r(geteuid(), &entry, room, sizeof room, &found) == 0 && found)
+        return arena_str(a, entry.pw_name, strlen(entry.pw_name));
+    return arena_printf(a, "%lu", (unsigned long)geteuid());
+}
+
 enum error caller_submit(struct caller *c,
                          const struct caller_submission *s,
                          struct arena *a,
@@ -137,5 +148,6 @@ enum error caller_submit(struct caller *c,
     (void)value_set(a, &args, "allow_exec", value_bool(s->allow_exec));
     if (s->name)
         (void)value_set(a, &args, "name", value_str(a, s->name));
+    (void)value_set(a, &args, "owner", value_str(a, s->owner ? s->owner : own_name(a)));
     return caller_call(c, "submit", &args, a, reply, t);
 }

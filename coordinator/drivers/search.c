@@ -246,6 +246,7 @@ static void step(void *state, struct driver_output *out)
             space_decode(s->space, &search_record(s, s->n_reported + i)->point, out->arena);
     out->n_items = s->n_reported = s->n_asked;
     out->params = n_new ? params : NULL;
+    out->n_expected = s->is_exhausted ? s->n_asked : s->n_trials;
     out->waits_for = s->n_scored < s->n_asked ? s->n_scored : 0;
     if (s->has_news)
         out->progress = search_progress(s, out->arena);

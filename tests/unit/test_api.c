@@ -1,303 +1,12 @@
 // SPDX-License-Identifier: MIT
 // test_api.c - what a client asks, a real shell answers: over a socket, with a
 // journal, with a worker made of twenty lines.
-#include <signal.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <pthread.h>
-
-#include "common/clock.h"
-#include "common/mem.h"
-#include "common/outcome.h"
-#include "coordinator/shell.h"
-#include "protocol/caller.h"
-#include "protocol/channel.h"
-#include "protocol/pack.h"
-#include "tests/unit/harness.h"
-#include "worker/catalog.h"
-
-static char dir[64];
-static char endpoint[128];
-static struct arena *a;
-static struct caller *client;
-
-// ---- the coordinator -------------------------------------------------------------
-
-static pthread_t shell_thread;
-static struct shell *shell;
-static bool allow_exec;
-
-static void *run_shell(void *arg)
-{
-    struct errtext t = {{0}};
-    (void)arg;
-    ck_assert_msg(shell_run(shell, &t) == OK, "%s", t.text);
-    return NULL;
-}
-
-static void start_shell(void)
-{
-    const char *endpoints[] = {endpoint, NULL};
-    struct errtext t = {{0}};
-    struct shell_options o = {
-        .endpoints = endpoints, .state_dir = dir, .allow_exec = allow_exec, .jobs_max = 3};
-    ck_assert_msg(shell_open(&o, &shell, &t) == OK, "%s", t.text);
-    ck_assert_int_eq(pthread_create(&shell_thread, NULL, run_shell, NULL), 0);
-    struct caller_options c = {.endpoint = endpoint};
-    ck_assert_msg(caller_open(&c, &client, &t) == OK, "%s", t.text);
-}
-
-static struct value map_of(const char *key, struct value v)
-{
-    struct value m = value_map();
-    (void)value_set(a, &m, key, v);
-    return m;
-}
-
-static struct value call(const char *verb, struct value args)
-{
-    struct errtext t = {{0}};
-    struct value v;
-    enum error e = caller_call(client, verb, &args, a, &v, &t);
-    ck_assert_msg(e == OK, "%s: %s", verb, t.text);
-    return v;
-}
-
-static void refuse(const char *verb, struct value args, enum error want, const char *text)
-{
-    struct errtext t = {{0}};
-    struct value v;
-    ck_assert_int_eq(caller_call(client, verb, &args, a, &v, &t), want);
-    ck_assert_msg(strstr(t.text, text) != NULL, "'%s' lacks '%s'", t.text, text);
-}
-
-static void stop_shell(void)
-{
-    (void)call("shutdown", map_of("workers", value_bool(false)));
-    ck_assert_int_eq(pthread_join(shell_thread, NULL), 0);
-    shell_close(shell);
-    caller_close(client);
-}
-
-// ---- the worker --------------------------------------------------------------------
-
-static pthread_t worker_thread;
-static struct channel *worker_channel;
-static atomic_bool worker_ends;
-static atomic_bool holds;       // grants are not answered
-static atomic_ullong n_failing; // items below it fail
-static uint64_t instance;
-static uint64_t seq;
-
-static struct bin catalog;
-
-static void make_catalog(void)
-{
-    struct buf b;
-    struct value v = catalog_value(a);
-    buf_init(&b, 1 << 20);
-    pack_write(&v, &b);
-    catalog = (struct bin){arena_copy(a, b.bytes, b.n), (uint32_t)b.n};
-    buf_fini(&b);
-}
-
-static void say_hello(void)
-{
-    struct message m = {.type = MSG_HELLO};
-    m.hello = (struct msg_hello){.instance = instance,
-                                 .n_ranks = 1,
-                                 .host = str_of("here"),
-                                 .version = str_of("test"),
-                                 .next_seq = seq + 1,
-                                 .catalog = catalog};
-    ck_assert_int_eq(channel_send(worker_channel, 0, &m), OK);
-}
-
-static void say_log(const struct rec_lease *l, const char *text, bool last)
-{
-    struct message m = {.type = MSG_LOG};
-    m.log = (struct msg_log){.job = l->job,
-                             .item = l->first,
-                             .bytes = {(const uint8_t *)text, (uint32_t)strlen(text)},
-                             .last = last};
-    ck_assert_int_eq(channel_send(worker_channel, 0, &m), OK);
-}
-
-static void answer(const struct rec_lease *l)
-{
-    struct message m = {.type = MSG_RESULT};
-    struct rec_result r = {.lease = l->lease,
-                           .job = l->job,
-                           .first = l->first,
-                           .count = l->count,
-                           .elapsed_ns = 1000};
-    struct buf b;
-    struct rec_fault *faults = mem_alloc(l->count * sizeof *faults);
-    double *rows = mem_alloc(l->count * sizeof *rows);
-    buf_init(&b, 1 << 20);
-    for (uint32_t i = 0; i < l->count; i++) {
-        rows[i] = (double)(l->first + i);
-        if (l->first + i < atomic_load(&n_failing))
-            faults[r.n_faults++] = (struct rec_fault){
-                .item = l->first + i, .blame = 1, .text = str_of("it did not work")};
-    }
-    outcome_put_rows(&b, rows, l->count, 1);
-    r.data = (struct bin){b.bytes, (uint32_t)b.n};
-    r.faults = faults;
-    m.result_batch.seq = ++seq;
-    m.result_batch.results = &r;
-    m.result_batch.n_results = 1;
-    say_log(l, "hello ", false);
-    say_log(l, "world\n", true);
-    ck_assert_int_eq(channel_send(worker_channel, 0, &m), OK);
-    buf_fini(&b);
-    mem_free(rows);
-    mem_free(faults);
-}
-
-static void on_message(const struct message *m)
-{
-    if (m->type == MSG_WHO)
-        say_hello();
-    for (uint32_t i = 0; m->type == MSG_GRANT && i < m->grant.n_leases; i++)
-        if (!atomic_load(&holds))
-            answer(&m->grant.leases[i]);
-}
-
-static void receive(struct arena *own)
-{
-    struct channel_peer peer;
-    struct message m;
-    (void)channel_wait(worker_channel, 20 * CLOCK_MS, 0, NULL, 0);
-    while (channel_recv(worker_channel, own, &peer, &m, NULL) == OK)
-        on_message(&m);
-    channel_recv_release(worker_channel);
-    arena_reset(own);
-}
-
-static void beat(void)
-{
-    struct message m = {.type = MSG_BEAT};
-    m.beat.progress = (uint64_t)clock_now();
-    m.beat.n_held = 1000;
-    ck_assert_int_eq(channel_send(worker_channel, 0, &m), OK);
-}
-
-static void *run_worker(void *arg)
-{
-    struct arena *own = arena_create();
-    int64_t next = clock_now();
-    (void)arg;
-    say_hello();
-    while (!atomic_load(&worker_ends)) {
-        receive(own);
-        if (clock_now() < next)
-            continue;
-        beat();
-        next = clock_now() + 50 * CLOCK_MS;
-    }
-    arena_destroy(own);
-    return NULL;
-}
-
-static void start_worker(void)
-{
-    instance++;
-    seq = 0;
-    atomic_store(&worker_ends, false);
-    ck_assert_int_eq(
-        channel_connect(endpoint, NULL, NULL, (struct bin){0}, &worker_channel, NULL), OK);
-    ck_assert_int_eq(pthread_create(&worker_thread, NULL, run_worker, NULL), 0);
-}
-
-static void stop_worker(void)
-{
-    atomic_store(&worker_ends, true);
-    ck_assert_int_eq(pthread_join(worker_thread, NULL), 0);
-    channel_close(worker_channel);
-}
-
-static void set_up(void)
-{
-    sigset_t set;
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
-    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
-    (void)snprintf(dir, sizeof dir, "/tmp/shoal-api-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    (void)snprintf(endpoint, sizeof endpoint, "ipc://%s/sock", dir);
-    a = arena_create();
-    make_catalog();
-    instance = 0x1234;
-    allow_exec = false;
-    atomic_store(&holds, false);
-    atomic_store(&n_failing, 0);
-    start_shell();
-    start_worker();
-}
-
-static void tear_down(void)
-{
-    char cmd[128];
-    stop_worker();
-    stop_shell();
-    arena_destroy(a);
-    (void)snprintf(cmd, sizeof cmd, "rm -rf %s", dir);
-    ck_assert_int_eq(system(cmd), 0);
-}
-
-// ---- helpers -------------------------------------------------------------------------
-
-static const char *str(const struct value *v, const char *key)
-{
-    const struct value *x = value_find(v, key);
-    ck_assert_msg(x && x->type == VALUE_STR, "no text '%s'", key);
-    return x->s;
-}
-
-static int64_t number(const struct value *v, const char *key)
-{
-    const struct value *x = value_find(v, key);
-    ck_assert_msg(x && x->type == VALUE_INT, "no integer '%s'", key);
-    return x->i;
-}
-
-static struct value sweep(int items, const char *more)
-{
-    return map_of("text",
-                  value_printf(a, "kind: sweep\nworkload: noop\nitems: %d\n%s", items, more));
-}
-
-static struct value submit_and_wait(int items, const char *more)
-{
-    struct value args = sweep(items, more);
-    (void)value_set(a, &args, "wait", value_bool(true));
-    return call("submit", args);
-}
-
-static struct value job(const char *id)
-{
-    return map_of("job", value_str(a, id));
-}
-
-static struct value await_end(const char *id)
-{
-    int64_t until = clock_now() + 20 * CLOCK_SECOND;
-    while (clock_now() < until) {
-        struct value v = call("results", job(id));
-        if (strcmp(str(&v, "state"), "running") != 0)
-            return v;
-        clock_sleep(5 * CLOCK_MS);
-    }
-    ck_abort_msg("job %s does not end", id);
-    return value_null();
-}
+#include "tests/unit/api_fixture.h"
 
 // ---- stories -----------------------------------------------------------------------------
 
@@ -447,6 +156,84 @@ START_TEST(what_items_print_is_kept)
 }
 END_TEST
 
+static uint32_t n_logs(const char *id, int64_t item)
+{
+    struct value args = job(id);
+    (void)value_set(a, &args, "item", value_int(item));
+    struct value logs = call("logs", args);
+    const struct value *list = value_find(&logs, "logs");
+    for (uint32_t i = 0; i < list->n; i++)
+        ck_assert_int_eq(number(&list->items[i], "item"), item);
+    return list->n;
+}
+
+START_TEST(logs_and_failures_count_from_the_job_s_first_item)
+{
+    atomic_store(&n_failing, 1);
+    struct value v = submit_and_wait(3, "shard: 1\nfirst: 1\nname: one\n");
+    const struct value *failures = value_find(&v, "failures");
+    ck_assert_ptr_nonnull(failures);
+    ck_assert_int_eq(number(&failures->items[0], "item"), 1);
+    for (int restarts = 0; restarts < 2; restarts++) {
+        ck_assert_uint_eq(n_logs("one", 0), 0);
+        for (int64_t item = 1; item <= 3; item++)
+            ck_assert_uint_eq(n_logs("one", item), 1);
+        stop_worker();
+        stop_shell();
+        start_shell();
+        start_worker();
+    }
+}
+END_TEST
+
+START_TEST(a_search_counts_the_trials_that_are_not_asked_yet)
+{
+    static const char text[] =
+        "kind: search\nworkload: function\nparams: {function: rastrigin}\nname: s\n"
+        "space: {x: {type: sequence, length: 2, of: {type: float, low: -5, high: 5}}}\n"
+        "objectives: [{metric: value}]\ntrials: 50\nwindow: 4\n";
+    int64_t until = clock_now() + 20 * CLOCK_SECOND, items = 0;
+    atomic_store(&holds, true);
+    (void)call("submit", map_of("text", value_str(a, text)));
+    while (items == 0 && clock_now() < until) {
+        struct value v = call("status", job("s"));
+        items = number(&v, "items");
+        ck_assert_int_eq(number(&v, "done"), 0);
+    }
+    ck_assert_int_eq(items, 50);
+}
+END_TEST
+
+START_TEST(a_retry_of_what_did_not_fail_is_refused)
+{
+    atomic_store(&n_failing, 1);
+    (void)submit_and_wait(3, "shard: 1\nname: flaky\n");
+    struct value args = job("flaky");
+    (void)value_set(a, &args, "failed", value_bool(false));
+    refuse("retry", args, ERR_INVALID, "only failed items");
+    (void)value_set(a, &args, "failed", value_bool(true));
+    struct value v = call("retry", args);
+    ck_assert_int_eq(number(&v, "reopened"), 1);
+}
+END_TEST
+
+START_TEST(who_submits_owns_the_job)
+{
+    struct caller_submission s = {.text = "kind: sweep\nworkload: noop\nitems: 1\n"};
+    struct errtext t = {{0}};
+    struct value v;
+    const struct passwd *me = getpwuid(geteuid());
+    ck_assert_int_eq(caller_submit(client, &s, a, &v, &t), OK);
+    v = call("status", job(str(&v, "job")));
+    if (me)
+        ck_assert_str_eq(str(&v, "owner"), me->pw_name);
+    s.owner = "somebody else";
+    ck_assert_int_eq(caller_submit(client, &s, a, &v, &t), OK);
+    v = call("status", job(str(&v, "job")));
+    ck_assert_str_eq(str(&v, "owner"), "somebody else");
+}
+END_TEST
+
 START_TEST(open_jobs_are_bounded)
 {
     atomic_store(&holds, true);
@@ -572,6 +359,10 @@ int main(void)
     tcase_add_test(c, a_cancelled_job_says_so);
     tcase_add_test(c, a_watch_ends_with_the_final_document);
     tcase_add_test(c, what_items_print_is_kept);
+    tcase_add_test(c, logs_and_failures_count_from_the_job_s_first_item);
+    tcase_add_test(c, a_search_counts_the_trials_that_are_not_asked_yet);
+    tcase_add_test(c, a_retry_of_what_did_not_fail_is_refused);
+    tcase_add_test(c, who_submits_owns_the_job);
     tcase_add_test(c, open_jobs_are_bounded);
     tcase_add_test(c, attachments_are_uploaded_first);
     tcase_add_test(c, who_works_and_who_is_drained);

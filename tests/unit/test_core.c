@@ -451,6 +451,46 @@ START_TEST(under_random_faults_every_item_counts_once)
 }
 END_TEST
 
+// An old instance is told GOODBYE, as long as it may still be there.
+START_TEST(lost_pods_are_not_remembered_for_ever)
+{
+    struct message bye = {.type = MSG_GOODBYE};
+    enum { PODS = 5000 }; // more than core_state.h's GONE_PODS_MAX
+    for (uint64_t i = 1; i <= PODS; i++) {
+        hello(1, i, 0, 1);
+        say(1, bye);
+        turn(0);
+    }
+    ck_assert_uint_eq(core_n_ranks(core), 0);
+    uint32_t n_welcomes = n_sent[MSG_WELCOME], n_goodbyes = n_sent[MSG_GOODBYE];
+    hello(1, PODS, 0, 1);
+    turn(0);
+    ck_assert_uint_eq(n_sent[MSG_GOODBYE], n_goodbyes + 1);
+    ck_assert_uint_eq(n_sent[MSG_WELCOME], n_welcomes);
+    hello(1, 1, 0, 1); // forgotten: a pod like any other
+    turn(0);
+    ck_assert_uint_eq(n_sent[MSG_WELCOME], n_welcomes + 1);
+    ck_assert_uint_eq(core_n_ranks(core), 1);
+}
+END_TEST
+
+// With each rank that is here the heartbeats of all get slower.
+START_TEST(one_connection_does_not_fill_the_roster)
+{
+    ck_assert(!submit(1000, (struct job_spec){.shard = 1}));
+    hello(1, 11, 0, 1);
+    for (uint32_t rank = 0; rank < 2000; rank++)
+        hello(2, 22, rank, 59000);
+    for (uint64_t i = 1; i < 20; i++) {
+        beat(1, i);
+        beat(2, i);
+        turn(100 * CLOCK_MS);
+    }
+    ck_assert_uint_le(core_n_ranks(core), 2);
+    ck_assert_uint_gt(n_todo[1], 0);
+}
+END_TEST
+
 int main(void)
 {
     log_init("test", -1, LOG_LEVEL_ERROR); // the losses here are meant
@@ -470,6 +510,8 @@ int main(void)
     tcase_add_test(t, a_gang_starts_only_when_all_are_armed);
     tcase_add_test(t, a_gang_that_no_pod_can_hold_says_why);
     tcase_add_test(t, a_cancelled_job_lets_go_of_everything);
+    tcase_add_test(t, lost_pods_are_not_remembered_for_ever);
+    tcase_add_test(t, one_connection_does_not_fill_the_roster);
     tcase_add_loop_test(t, under_random_faults_every_item_counts_once, 0, 60);
     suite_add_tcase(s, t);
     return harness_run(s);
