@@ -230,6 +230,7 @@ void docket_ended(struct shell *s, struct docket *r, enum job_state state, const
         s->undropped = mem_realloc(s->undropped, s->cap_undropped * sizeof *s->undropped);
     }
     s->undropped[s->n_undropped++] = r->number;
+    s->drop_at = s->now + QUIET_NS;
     forget_oldest(s);
 }
 
