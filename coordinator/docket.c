@@ -261,6 +261,7 @@ void docket_ended(struct shell *s, struct docket *r, enum job_state state, const
     }
     s->undropped[s->n_undropped++] = r->number;
     forget_oldest(s, r);
+    s->drop_at = s->now + QUIET_NS;
 }
 
 void docket_drop_ended(struct shell *s)

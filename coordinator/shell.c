@@ -361,7 +361,7 @@ static void trim(struct shell *s)
     (void)malloc_trim(0);
 }
 
-// Once, when the start is over and no job is open.
+// Once after the start, and once after the jobs when none has been open for a while.
 static void drop_code(struct shell *s)
 {
     if (s->now < s->drop_at)

@@ -203,7 +203,7 @@ struct shell {
     int64_t opened;
     int64_t busy_until; // spin before blocking until then
     int64_t trim_at;    // give memory back: once, when all is quiet
-    int64_t drop_at;    // and the code that only the start ran
+    int64_t drop_at;    // and the code that the start or the last job ran
     struct core *core;
     struct channel *channel;
     struct journal *journal;
