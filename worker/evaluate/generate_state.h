@@ -40,6 +40,7 @@ struct generate_options {
 
 struct generator {
     struct arena *arena; // lives as long as the state
+    const struct value *params;
     struct generate_options o;
     uint64_t seed;
     const char *scratch;
@@ -60,11 +61,11 @@ struct stream {
     uint32_t i;    // within the run
     uint64_t item; // the number the job knows
     const struct value *id;
+    struct sample_options sampling;
     struct tokens prompt, new; // of new the last one has not been fed
     bool failed, done;
     const char *finish;
     uint32_t room; // new tokens at most
-    bool open;     // has a sequence
     uint32_t sequence, n_fed;
     struct tokenizer_stream bytes;
     struct stop_filter *stop; // NULL: no stop strings
