@@ -136,6 +136,8 @@ $(call flags,$(filter %_avx2.c,$(WORKER_SRC))): override CFLAGS += -mavx2 -mfma
 $(call flags,$(filter %_avx512.c,$(WORKER_SRC))): override CFLAGS += -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma
 $(call flags,worker/tensor/packed_avx2.c): override CFLAGS += -mf16c
 $(call flags,worker/tensor/packed_avx512.c): override CFLAGS += -mavx512vnni
+# Plain loops that shall become vectors.
+$(call flags,$(wildcard worker/tensor/packed_*.c) worker/experts/norm.c worker/experts/rope.c): override CFLAGS += -O3
 endif
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 -include local.mk
