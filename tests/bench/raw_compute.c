@@ -25,6 +25,8 @@ __attribute__((target("avx512f"))) static uint64_t read_all(const uint8_t *p)
 {
     __m512i a = _mm512_setzero_si512(), b = a, c = a, d = a;
     for (size_t i = 0; i < BYTES; i += 256) {
+        for (size_t j = 0; j < 256; j += 64) // asking ahead gives more than waiting for it
+            _mm_prefetch((const char *)p + i + j + 2048, _MM_HINT_T0);
         a = _mm512_xor_si512(a, _mm512_load_si512((const void *)(p + i)));
         b = _mm512_xor_si512(b, _mm512_load_si512((const void *)(p + i + 64)));
         c = _mm512_xor_si512(c, _mm512_load_si512((const void *)(p + i + 128)));
@@ -37,15 +39,15 @@ __attribute__((target("avx512f"))) static uint64_t read_all(const uint8_t *p)
 __attribute__((target("avx512f"))) static uint64_t multiply_floats(void)
 {
     __m512 s[SUMS], x = _mm512_set1_ps(1.5F);
+#pragma GCC unroll 24
     for (int i = 0; i < SUMS; i++)
         s[i] = _mm512_set1_ps((float)i);
     for (int i = 0; i < LOOPS; i++)
 #pragma GCC unroll 24
-        for (int j = 0; j < SUMS; j++) {
-            s[j] = _mm512_fmadd_ps(x, x, s[j]);
-            __asm__ volatile("" : "+v"(s[j]));
-        }
+        for (int j = 0; j < SUMS; j++)
+            __asm__ volatile("vfmadd231ps %1, %1, %0" : "+v"(s[j]) : "v"(x));
     float sum = 0;
+#pragma GCC unroll 24
     for (int i = 0; i < SUMS; i++)
         sum += _mm512_reduce_add_ps(s[i]);
     return (uint64_t)sum;
@@ -54,15 +56,15 @@ __attribute__((target("avx512f"))) static uint64_t multiply_floats(void)
 __attribute__((target("avx512f,avx512vnni"))) static uint64_t multiply_bytes(void)
 {
     __m512i s[SUMS], x = _mm512_set1_epi8(3);
+#pragma GCC unroll 24
     for (int i = 0; i < SUMS; i++)
         s[i] = _mm512_set1_epi32(i);
     for (int i = 0; i < LOOPS; i++)
 #pragma GCC unroll 24
-        for (int j = 0; j < SUMS; j++) {
-            s[j] = _mm512_dpbusd_epi32(s[j], x, x);
-            __asm__ volatile("" : "+v"(s[j]));
-        }
+        for (int j = 0; j < SUMS; j++)
+            __asm__ volatile("vpdpbusd %1, %1, %0" : "+v"(s[j]) : "v"(x));
     int sum = 0;
+#pragma GCC unroll 24
     for (int i = 0; i < SUMS; i++)
         sum += _mm512_reduce_add_epi32(s[i]);
     return (uint64_t)sum;
