@@ -83,7 +83,7 @@ BENCH  := $(call bin,$(BENCH_SRC))
 
 all: $(PROGRAMS) $(TOOLS) ## build the three programs and the tools (default)
 tests: all $(UNIT) $(SIM) $(MPITEST) $(ACTOR) $(REPLAY) $(addprefix $(B)/bin/,shoal-bench raw_zmq) ## build every test program
-.PHONY: all tests demo test bench bench-dispatch bench-recipes benches lint tidy format asan \
+.PHONY: all tests demo test bench bench-dispatch bench-experts bench-recipes benches lint tidy format asan \
         ubsan tsan fuzz fuzzers sim cover chaos compose-up compose-down compose-test install \
         uninstall clean help current
 .DELETE_ON_ERROR:
@@ -131,7 +131,8 @@ $(FUZZER): $(B)/bin/%: $(B)/tests/fuzz/%.o $(B)/libmodel.a $(EVERY) | current
 	$(call link,$(ALL_LIBS))
 $(BENCH): $(B)/bin/%: $(B)/tests/bench/%.o $(B)/libours.a $(EVERY) | current
 	$(call link,$(ALL_LIBS) $(EXTRA_LIBS))
-$(B)/bin/raw_mpi_hello: EXTRA_LIBS := $(MPI_LIBS)
+$(B)/bin/raw_mpi_hello $(B)/bin/bench_experts: EXTRA_LIBS := $(MPI_LIBS)
+$(B)/bin/bench_experts: $(call obj,$(MPI_SRC))
 $(B)/bin/peer_gearman: EXTRA_LIBS := $(call libs,gearmand)
 
 # Flags of single files; .tidy is clang-tidy's stamp of the same file.
@@ -142,6 +143,8 @@ $(call flags,$(filter %_avx2.c,$(WORKER_SRC))): override CFLAGS += -mavx2 -mfma
 $(call flags,$(filter %_avx512.c,$(WORKER_SRC))): override CFLAGS += -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma
 $(call flags,worker/tensor/packed_avx2.c): override CFLAGS += -mf16c
 $(call flags,worker/tensor/packed_avx512.c): override CFLAGS += -mavx512vnni
+# Plain loops that shall become vectors.
+$(call flags,$(wildcard worker/tensor/packed_*.c) worker/experts/norm.c worker/experts/rope.c): override CFLAGS += -O3
 endif
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 -include local.mk
@@ -175,6 +178,8 @@ bench: benches ## all benchmarks of tests/bench
 	@tests/bench/bench-all $(B)/bin
 bench-recipes: benches ## the recipe job next to bare processes and GNU parallel, alternating
 	@tests/bench/bench-recipes $(B)/bin
+bench-experts: benches ## the experts engine on SHOAL_BENCH_MODEL next to raw reading
+	@tests/bench/bench-experts $(B)/bin
 bench-dispatch: benches ## dispatch next to raw programs and peers, alternating
 	@tests/bench/bench-dispatch $(B)/bin
 

@@ -67,7 +67,10 @@ struct operand {
     const struct packed_x *const *q;
     uint32_t n;
 };
-struct operand engine_operand(struct engine *e, const float *x, size_t n_in, uint32_t n);
+struct operand engine_operand(struct engine *e, float *x, size_t n_in, uint32_t n);
+// The same of silu(gate) up, which takes gate's place.
+struct operand
+engine_swiglu(struct engine *e, float *gate, const float *up, size_t n_in, uint32_t n);
 
 // y[n][rows] of a tensor's slice `z` (of its third dimension) with x.
 struct product {

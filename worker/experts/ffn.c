@@ -11,23 +11,16 @@
 #include "worker/tensor/curves.h"
 #include "worker/tensor/kernels.h"
 
-// gate = silu(gate) up, rows of `width`.
-struct swiglu {
-    float *gate;
-    const float *up;
-    size_t width;
-};
-
-static void swiglu_rows(void *arg, uint32_t from, uint32_t to)
+// silu(gate) up as the operand of `down`: rows of `width` numbers, of which some are
+// ours unless `whole`.
+static struct operand
+inner(struct engine *e, float *gate, const float *up, uint32_t width, bool whole, uint32_t n)
 {
-    const struct swiglu *a = arg;
-    curves_swiglu(a->gate + from * a->width, a->up + from * a->width, (to - from) * a->width);
-}
-
-static void swiglu(struct engine *e, float *gate, const float *up, uint32_t n, size_t width)
-{
-    struct swiglu a = {gate, up, width};
-    engine_share(e, n, 2, swiglu_rows, &a);
+    size_t mine = range_n(engine_part(e, width, whole));
+    if (whole || e->size == 1)
+        return engine_swiglu(e, gate, up, mine, n);
+    curves_swiglu(gate, up, n * mine);
+    return engine_operand(e, engine_gather(e, gate, n, width, 1), width, n);
 }
 
 // down(silu(gate x) up x), the rows of `down` that are ours.
@@ -44,12 +37,8 @@ dense(struct engine *e, const struct dense *w, struct range out, const struct op
     struct product p[2] = {engine_part_of(e, w->gate, 0, mine, x),
                            engine_part_of(e, w->up, 0, mine, x)};
     engine_products(e, p, 2);
-    float *act = p[0].y;
-    swiglu(e, act, p[1].y, x->n, range_n(mine));
-    if (!w->whole)
-        act = engine_gather(e, act, x->n, w->width, 1);
-    struct operand inner = engine_operand(e, act, w->width, x->n);
-    return engine_rows(e, w->down, out, &inner);
+    struct operand act = inner(e, p[0].y, p[1].y, w->width, w->whole, x->n);
+    return engine_rows(e, w->down, out, &act);
 }
 
 // (token, slot) pairs in the order of their experts.
@@ -152,10 +141,10 @@ static uint32_t by_expert(const struct routing *r,
 }
 
 // Rows of all pairs: act[pair in order][ff part].
-static float *expert_inner(struct engine *e,
-                           const struct layer *l,
-                           const struct routing *r,
-                           const struct operand *x)
+static struct operand expert_inner(struct engine *e,
+                                   const struct layer *l,
+                                   const struct routing *r,
+                                   const struct operand *x)
 {
     const struct hyper *h = &e->m->h;
     struct range mine = engine_part(e, h->ff_expert, false);
@@ -166,8 +155,7 @@ static float *expert_inner(struct engine *e,
     uint32_t n = by_expert(r, h->n_experts, &gate, list);
     n += by_expert(r, h->n_experts, &up, list + n);
     engine_products(e, list, n);
-    swiglu(e, gate.y, up.y, in.n, range_n(mine));
-    return engine_gather(e, gate.y, in.n, h->ff_expert, 1);
+    return inner(e, gate.y, up.y, h->ff_expert, false, in.n);
 }
 
 // Our rows of every pair's result, [pair in order][out part], not yet summed.
@@ -175,11 +163,10 @@ static float *expert_outer(struct engine *e,
                            const struct layer *l,
                            const struct routing *r,
                            struct range out,
-                           const float *act)
+                           const struct operand *act)
 {
     const struct hyper *h = &e->m->h;
-    struct operand in = engine_operand(e, act, h->ff_expert, r->first[h->n_experts]);
-    struct product down = engine_part_of(e, l->down_exps, 0, out, &in);
+    struct product down = engine_part_of(e, l->down_exps, 0, out, act);
     struct product *list = arena_room(e->step, h->n_experts * sizeof *list);
     engine_products(e, list, by_expert(r, h->n_experts, &down, list));
     return down.y;
@@ -246,9 +233,9 @@ experts(struct engine *e, const struct batch *b, uint32_t layer, const struct op
     struct range out = engine_part(e, h->d, false);
     struct routing r = route_all(e, layer, x);
     tell_routing(e, b, layer, &r);
-    float *act = expert_inner(e, l, &r, x);
+    struct operand act = expert_inner(e, l, &r, x);
     struct combine c = {.r = &r,
-                        .pairs = expert_outer(e, l, &r, out, act),
+                        .pairs = expert_outer(e, l, &r, out, &act),
                         .y = engine_matrix(e, b->n, range_n(out)),
                         .width = range_n(out),
                         .top_k = h->top_k};

@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "worker/experts/engine_state.h"
+#include "worker/tensor/curves.h"
 
 // Parts for each member: enough that one which starts late, or runs slowly, leaves
 // its share to the others.
-enum { PARTS_EACH = 6 };
+enum { PARTS_EACH = 10 };
 
 // ---- by tokens -----------------------------------------------------------------------
 
@@ -37,7 +38,8 @@ void engine_share(struct engine *e, uint32_t n, uint32_t grain, engine_share_fn 
 // ---- operands ------------------------------------------------------------------------
 
 struct quantise {
-    const float *x;
+    float *x; // changed only where there is `up`
+    const float *up;
     size_t n_in;
     struct packed_x *q;
     const struct packed_x **rows;
@@ -48,27 +50,41 @@ static void quantise(void *arg, uint32_t from, uint32_t to)
     const struct quantise *a = arg;
     size_t blocks = a->n_in / PACKED_BLOCK;
     for (uint32_t t = from; t < to; t++) {
+        if (a->up)
+            curves_swiglu(a->x + t * a->n_in, a->up + t * a->n_in, a->n_in);
+        if (!a->q)
+            continue;
         a->rows[t] = a->q + t * blocks;
         packed_quantise(a->x + t * a->n_in, a->n_in, a->q + t * blocks);
     }
 }
 
-struct operand engine_operand(struct engine *e, const float *x, size_t n_in, uint32_t n)
+static struct operand make(struct engine *e, struct quantise *a, uint32_t n, uint32_t grain)
 {
-    struct operand o = {.x = x, .n_in = n_in, .n = n};
-    if (!e->weights || n_in % PACKED_BLOCK)
-        return o;
-    size_t bytes = n * (n_in / PACKED_BLOCK) * sizeof(struct packed_x);
-    uint8_t *room = arena_room(e->step, bytes + PACKED_ALIGN);
-    struct quantise a = {
-        .x = x,
-        .n_in = n_in,
-        .q = (void *)(room + (-(uintptr_t)room & (PACKED_ALIGN - 1))),
-        .rows = arena_room(e->step, n * sizeof *a.rows + 1),
-    };
-    engine_share(e, n, 4, quantise, &a);
-    o.q = a.rows;
+    struct operand o = {.x = a->x, .n_in = a->n_in, .n = n};
+    if (e->weights && a->n_in % PACKED_BLOCK == 0) {
+        size_t bytes = n * (a->n_in / PACKED_BLOCK) * sizeof(struct packed_x);
+        uint8_t *room = arena_room(e->step, bytes + PACKED_ALIGN);
+        a->q = (void *)(room + (-(uintptr_t)room & (PACKED_ALIGN - 1)));
+        a->rows = arena_room(e->step, n * sizeof *a->rows + 1);
+        o.q = a->rows;
+    }
+    if (a->q || a->up)
+        engine_share(e, n, grain, quantise, a);
     return o;
+}
+
+struct operand engine_operand(struct engine *e, float *x, size_t n_in, uint32_t n)
+{
+    struct quantise a = {.x = x, .n_in = n_in};
+    return make(e, &a, n, 4);
+}
+
+struct operand
+engine_swiglu(struct engine *e, float *gate, const float *up, size_t n_in, uint32_t n)
+{
+    struct quantise a = {.x = gate, .up = up, .n_in = n_in};
+    return make(e, &a, n, 1);
 }
 
 // ---- products ------------------------------------------------------------------------

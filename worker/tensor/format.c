@@ -155,6 +155,11 @@ unpack_rows(const struct job *job, size_t j, size_t n_rows, size_t from, size_t 
     }
 }
 
+static const float *floats_of(const struct job *job, size_t j, size_t from)
+{
+    return (const float *)(const void *)job->rows + j * job->shape->n_in + from;
+}
+
 // n_rows <= FORMAT_ROWS rows with n_x <= VECTORS vectors.
 static void block(const struct job *job, size_t j, size_t n_rows, size_t t, size_t n_x)
 {
@@ -162,6 +167,9 @@ static void block(const struct job *job, size_t j, size_t n_rows, size_t t, size
     _Alignas(64) float w[FORMAT_ROWS * CHUNK];
     const struct format_shape *s = job->shape;
     const struct format_class *class = current();
+    // Floats are read where they lie, unless they end in part of a lane or a row is missing.
+    bool in_place =
+        job->f->type == FORMAT_F32 && n_rows == FORMAT_ROWS && s->n_in % FORMAT_LANES == 0;
     size_t tail = 0;
     const float *x = job->x + t * s->x_stride, *x_tail = x;
 
@@ -170,9 +178,11 @@ static void block(const struct job *job, size_t j, size_t n_rows, size_t t, size
         size_t n = s->n_in - from < CHUNK ? s->n_in - from : CHUNK;
         tail = n % FORMAT_LANES;
         x_tail = x + from + n - tail;
-        unpack_rows(job, j, n_rows, from, n, w);
-        class->strip(&(struct format_strip){.w = w,
-                                            .w_stride = CHUNK,
+        const float *rows = in_place ? floats_of(job, j, from) : w;
+        if (!in_place)
+            unpack_rows(job, j, n_rows, from, n, w);
+        class->strip(&(struct format_strip){.w = rows,
+                                            .w_stride = in_place ? s->n_in : CHUNK,
                                             .x = x + from,
                                             .x_stride = s->x_stride,
                                             .n = n - tail,

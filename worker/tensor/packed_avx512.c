@@ -11,8 +11,9 @@
 
 enum { GROUPS = 2, VECTORS = 6 };
 
-// With one vector memory is the limit: so far ahead it is asked for.
-enum { AHEAD = 2048 };
+// Where each weight is used once, memory is the limit: it is asked for so many blocks
+// ahead, past a group's end in the next groups.
+enum { AHEAD = 8 };
 
 struct sums {
     __m512i s[GROUPS][VECTORS];
@@ -20,6 +21,7 @@ struct sums {
 
 struct place {
     const uint8_t *group[GROUPS];
+    const uint8_t *ahead[GROUPS]; // codes of the block to ask for
     struct packed_parts at;
     const struct packed_x *const *x;
     size_t b;
@@ -50,8 +52,7 @@ INLINE void add_runs(struct sums *s,
         for (size_t g = 0; g < n_groups; g++) {
             const uint8_t *at = p->group[g] + p->at.codes + bytes * p->b + 64 * run;
             w[g] = _mm512_load_si512((const void *)at);
-            if (n_x == 1)
-                _mm_prefetch((const char *)at + AHEAD, _MM_HINT_T0);
+            _mm_prefetch((const char *)p->ahead[g] + 64 * run, _MM_HINT_T0);
             if (four) {
                 high[g] = _mm512_and_si512(_mm512_srli_epi16(w[g], 4), low);
                 w[g] = _mm512_and_si512(w[g], low);
@@ -197,6 +198,22 @@ INLINE void half_block(enum packed_kind k,
         offsets(p, offset, half, y, n_groups, n_x);
 }
 
+// The block AHEAD of this one: its codes, and its scales at once.
+INLINE void look_ahead(struct place *p, size_t n, size_t bytes, size_t apart, size_t n_groups)
+{
+    size_t b = p->b + AHEAD, skip = 0;
+    if (b >= n) {
+        b -= n;
+        skip = GROUPS * p->at.end;
+    }
+#pragma GCC unroll 2
+    for (size_t g = 0; g < n_groups; g++) {
+        const uint8_t *next = p->group[g] + skip;
+        p->ahead[g] = next + p->at.codes + bytes * b;
+        _mm_prefetch((const char *)next + apart * b, _MM_HINT_T0);
+    }
+}
+
 // Rows j … of n_groups groups with vectors t ….
 INLINE void tile(enum packed_kind k,
                  const struct packed_product *p,
@@ -215,7 +232,9 @@ INLINE void tile(enum packed_kind k,
             y[g][i] = _mm512_setzero_ps();
     }
     size_t n = p->n_in / PACKED_BLOCK;
+    size_t bytes = (at.at.end - at.at.codes) / n, apart = at.at.codes / n;
     for (; at.b < n; at.b++) {
+        look_ahead(&at, n, bytes, apart, n_groups);
         if (k == PACKED_HALVES || k == PACKED_OFFSET) {
             half_block(k, 0, &at, y, n_groups, n_x);
             half_block(k, 1, &at, y, n_groups, n_x);
