@@ -57,7 +57,7 @@ bin   = $(patsubst %.c,$(B)/bin/$(2)%,$(notdir $(1)))
 # Only these two files see mpi.h, so that unit tests link without MPI.
 MPI_SRC   := $(wildcard worker/group_mpi.c worker/pod.c)
 BASE      := $(B)/libprotocol.a $(B)/libcommon.a
-EVERY     := $(B)/libworker.a $(B)/libcoordinator.a $(BASE)
+EVERY     := $(B)/libclient.a $(B)/libworker.a $(B)/libcoordinator.a $(BASE)
 COORD_SRC  := $(filter-out %/main.c,$(call src,coordinator))
 WORKER_SRC := $(filter-out %/main.c $(MPI_SRC),$(call src,worker))
 CLIENT_SRC := $(call src,cluster/client)
@@ -97,6 +97,7 @@ $(B)/libcommon.a: $(call obj,$(call src,common))
 $(B)/libprotocol.a:  $(call obj,$(call src,protocol))
 $(B)/libcoordinator.a:  $(call obj,$(COORD_SRC))
 $(B)/libworker.a: $(call obj,$(WORKER_SRC))
+$(B)/libclient.a: $(call obj,$(filter-out %/main.c,$(CLIENT_SRC)))
 $(B)/libours.a: $(call obj,$(call src,tests/bench/ours))
 $(B)/libmodel.a: $(call obj,$(call src,tests/tools/model))
 $(B)/%.a:
