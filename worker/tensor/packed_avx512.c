@@ -19,6 +19,10 @@ struct sums {
     __m512i s[GROUPS][VECTORS];
 };
 
+struct runs {
+    size_t from, to;
+};
+
 struct place {
     const uint8_t *group[GROUPS];
     const uint8_t *ahead[GROUPS]; // codes of the block to ask for
@@ -34,43 +38,53 @@ INLINE __m512i four_of(const void *p)
     return _mm512_set1_epi32(word);
 }
 
+// Codes of a run, and of the run four later where two share their bytes.
+struct codes {
+    __m512i low[GROUPS], high[GROUPS];
+};
+
+INLINE struct codes codes_of(const struct place *p, bool four, size_t run, size_t n_groups)
+{
+    const __m512i low = _mm512_set1_epi8(15);
+    size_t bytes = four ? 256 : 512;
+    struct codes c;
+#pragma GCC unroll 2
+    for (size_t g = 0; g < n_groups; g++) {
+        const uint8_t *at = p->group[g] + p->at.codes + bytes * p->b + 64 * run;
+        __m512i w = _mm512_load_si512((const void *)at);
+        _mm_prefetch((const char *)p->ahead[g] + 64 * run, _MM_HINT_T0);
+        c.low[g] = four ? _mm512_and_si512(w, low) : w;
+        c.high[g] = four ? _mm512_and_si512(_mm512_srli_epi16(w, 4), low) : w;
+    }
+    return c;
+}
+
+INLINE void
+add_codes(struct sums *s, const __m512i *w, const int8_t *q, size_t t, size_t n_groups)
+{
+    __m512i x = four_of(q);
+#pragma GCC unroll 2
+    for (size_t g = 0; g < n_groups; g++)
+        s->s[g][t] = _mm512_dpbusd_epi32(s->s[g][t], w[g], x);
+}
+
 // Runs `from` to `to` - 1 of a block of eight-bit codes, or of four-bit ones.
 INLINE void add_runs(struct sums *s,
                      const struct place *p,
                      bool four,
-                     size_t from,
-                     size_t to,
+                     struct runs r,
                      size_t n_groups,
                      size_t n_x)
 {
-    const __m512i low = _mm512_set1_epi8(15);
-    size_t bytes = four ? 256 : 512;
 #pragma GCC unroll 8
-    for (size_t run = from; run < to; run++) {
-        __m512i w[GROUPS], high[GROUPS];
-#pragma GCC unroll 2
-        for (size_t g = 0; g < n_groups; g++) {
-            const uint8_t *at = p->group[g] + p->at.codes + bytes * p->b + 64 * run;
-            w[g] = _mm512_load_si512((const void *)at);
-            _mm_prefetch((const char *)p->ahead[g] + 64 * run, _MM_HINT_T0);
-            if (four) {
-                high[g] = _mm512_and_si512(_mm512_srli_epi16(w[g], 4), low);
-                w[g] = _mm512_and_si512(w[g], low);
-            }
-        }
+    for (size_t run = r.from; run < r.to; run++) {
+        struct codes c = codes_of(p, four, run, n_groups);
 #pragma GCC unroll 6
         for (size_t t = 0; t < n_x; t++) {
             const int8_t *q = p->x[t][p->b].q;
-            __m512i x = four_of(q + 4 * run);
-#pragma GCC unroll 2
-            for (size_t g = 0; g < n_groups; g++)
-                s->s[g][t] = _mm512_dpbusd_epi32(s->s[g][t], w[g], x);
-            if (four) {
-                x = four_of(q + 16 + 4 * run);
-#pragma GCC unroll 2
-                for (size_t g = 0; g < n_groups; g++)
-                    s->s[g][t] = _mm512_dpbusd_epi32(s->s[g][t], high[g], x);
-            }
+            add_codes(s, c.low, q + 4 * run, t, n_groups);
+            if (four)
+                add_codes(s, c.high, q + 16 + 4 * run, t, n_groups);
         }
     }
 }
@@ -156,7 +170,7 @@ INLINE void whole_block(enum packed_kind k,
           : k == PACKED_8 ? FROM_LESS_128
                           : FROM_ZERO,
           n_groups, n_x);
-    add_runs(&s, p, four, 0, four ? 4 : 8, n_groups, n_x);
+    add_runs(&s, p, four, (struct runs){0, four ? 4 : 8}, n_groups, n_x);
 #pragma GCC unroll 2
     for (size_t g = 0; g < n_groups; g++) {
         const uint8_t *at = p->group[g];
@@ -186,7 +200,7 @@ INLINE void half_block(enum packed_kind k,
     __m512 scale[GROUPS], offset[GROUPS];
     size_t from = 4 * (size_t)half, at = 64 * (2 * p->b + (size_t)half);
     begin(&s, p, half ? FROM_HALF_1 : FROM_HALF_0, n_groups, n_x);
-    add_runs(&s, p, false, from, from + 4, n_groups, n_x);
+    add_runs(&s, p, false, (struct runs){from, from + 4}, n_groups, n_x);
 #pragma GCC unroll 2
     for (size_t g = 0; g < n_groups; g++) {
         scale[g] = _mm512_loadu_ps((const void *)(p->group[g] + at));

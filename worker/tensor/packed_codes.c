@@ -40,13 +40,13 @@ static void codes_q8_0(const uint8_t *p, struct packed_codes *c)
 {
     scales(c, block_d(p), 0);
     for (int i = 0; i < PACKED_BLOCK; i++)
-        c->q[i] = (int8_t)p[2 + i];
+        c->q[i] = (p[2 + i] ^ 0x80) - 128;
 }
 
 static void book(const uint8_t *q, const int8_t values[16], struct packed_codes *c)
 {
     for (int i = 0; i < PACKED_BLOCK; i++)
-        c->q[i] = values[q[i % 16] >> (i < 16 ? 0 : 4) & 15];
+        c->q[i] = values[q[i % 16] >> (i < 16 ? 0 : 4) & 15] + 0; // a number, no character
 }
 
 static void codes_iq4_nl(const uint8_t *p, struct packed_codes *c)
