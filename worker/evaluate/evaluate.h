@@ -18,6 +18,7 @@ extern const struct workload workload_function;
 extern const struct workload workload_exec;
 extern const struct workload workload_allreduce;
 extern const struct workload workload_generate;
+extern const struct workload workload_serve;
 
 // A parameter by its name: in `over` (a trial's point) if it stands there,
 // else in `base`; both may be NULL.
