@@ -101,9 +101,8 @@ struct run {
     struct group *group;                  // never NULL
     struct arena *arena; // results live here; reset by the runner after the call
     // Out
-    double *metrics; // [count][n_metrics], row-major; filled for fixed metrics
-    struct value
-        *named; // [count] maps name -> number|string|binary, for a workload with dynamic metrics
+    double *metrics;     // [count][n_metrics], row-major; filled for fixed metrics
+    struct value *named; // [count] maps name -> number|string|binary, where metrics are dynamic
     struct item_fault *faults;
     uint32_t n_faults; // use run_fault
     struct item_output *outputs;

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+// test_inline.c - a job file that stands by itself afterwards, and nothing else of
+// it changed.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "common/yaml.h"
+#include "protocol/inline.h"
+#include "tests/unit/harness.h"
+
+static char dir[] = "/tmp/inline-XXXXXX";
+static struct arena *a;
+static struct errtext t;
+static const char *out;
+
+static void write_file(const char *name, const char *bytes, size_t n)
+{
+    char path[256];
+    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "wb");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_eq(fwrite(bytes, 1, n, f), n);
+    (void)fclose(f);
+}
+
+static void setup(void)
+{
+    a = arena_create();
+    t.text[0] = 0;
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+}
+
+static void teardown(void)
+{
+    static const char *const names[] = {"p.jsonl", "m.gguf", "ü b.jsonl"};
+    char path[256];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+        (void)unlink(path);
+    }
+    ck_assert_int_eq(rmdir(dir), 0);
+    arena_destroy(a);
+}
+
+static enum error inline_job(const char *job)
+{
+    struct inline_source s = {.text = job, .n = strlen(job), .file = "f", .base = dir};
+    return inline_files(&s, a, &out, &t);
+}
+
+static struct value parsed(void)
+{
+    struct value v;
+    ck_assert_msg(yaml_parse(out, strlen(out), "f", a, &v, &t) == OK, "%s in %s", t.text, out);
+    return v;
+}
+
+static void same_text(const struct value *v, const char *want, size_t n)
+{
+    ck_assert(v && v->type == VALUE_STR);
+    ck_assert_uint_eq(v->n, n);
+    ck_assert_mem_eq(v->s, want, n);
+}
+
+// Line breaks of any alphabet, a NUL, quotes, a character beyond 16 bits, a tab.
+#define ODD                                                                                    \
+    "{\"text\": \"a\\n\\u2028\"}\r\n\xe2\x80\xa8\xc2\x85\t'\"\\ \xf0\x9f\x9a\x80"              \
+    "\xef\xbb\xbf\x7f\0 #: "
+
+START_TEST(prompts_are_taken_in_as_they_are)
+{
+    static const char *const jobs[] = {
+        "kind: generate\nprompts: p.jsonl # mine\nseed: 1\n",
+        "seed: 1\nprompts: \"p.jsonl\"\nkind: generate",
+        "kind: generate\n\nprompts: 'p.jsonl'   \nseed: 1",
+        "{\"kind\": \"generate\", \"prompts\": \"p.jsonl\", \"seed\": 1}",
+        "{kind: generate, prompts: p.jsonl, seed: 1}",
+        "{name: grüße, kind: generate, prompts: p.jsonl, seed: 1}",
+        "kind: generate\nprompts:\n  p.jsonl\nseed: 1\n",
+    };
+    write_file("p.jsonl", ODD, sizeof ODD - 1);
+    for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++) {
+        ck_assert_msg(inline_job(jobs[i]) == OK, "%s: %s", jobs[i], t.text);
+        struct value v = parsed();
+        const struct value *p = value_find(&v, "prompts");
+        same_text(value_find(p, "file"), "p.jsonl", 7);
+        same_text(value_find(p, "jsonl"), ODD, sizeof ODD - 1);
+        ck_assert_int_eq(value_find(&v, "seed")->i, 1);
+    }
+}
+END_TEST
+
+START_TEST(lines_stay_where_they_are)
+{
+    struct value before, after;
+    const char *job = "kind: generate\nprompts: p.jsonl\nmodel: m.gguf\nseed: 1\n";
+    write_file("p.jsonl", "\"a\"\n\"b\"\n", 8);
+    write_file("m.gguf", "", 0);
+    ck_assert_int_eq(inline_job(job), OK);
+    after = parsed();
+    out = job;
+    before = parsed();
+    for (uint32_t i = 0; i < before.n; i++) {
+        ck_assert_str_eq(before.pairs[i].key, after.pairs[i].key);
+        ck_assert_uint_eq(before.pairs[i].line, after.pairs[i].line);
+        ck_assert_uint_eq(before.pairs[i].column, after.pairs[i].column);
+    }
+}
+END_TEST
+
+START_TEST(a_model_beside_the_job_becomes_absolute)
+{
+    char want[512];
+    write_file("m.gguf", "", 0);
+    ck_assert_int_eq(inline_job("kind: generate\nmodel: m.gguf\nprompts: [a]\n"), OK);
+    struct value v = parsed();
+    ck_assert_ptr_nonnull(realpath(dir, want));
+    strcat(want, "/m.gguf");
+    same_text(value_find(&v, "model"), want, strlen(want));
+    // In the order in which they stand, whichever is first.
+    write_file("p.jsonl", "\"a\"", 3);
+    ck_assert_int_eq(inline_job("kind: generate\nprompts: p.jsonl\nmodel: m.gguf\n"), OK);
+    v = parsed();
+    same_text(value_find(&v, "model"), want, strlen(want));
+    ck_assert_int_eq(inline_job("kind: generate\nmodel: m.gguf\nprompts: p.jsonl\n"), OK);
+    v = parsed();
+    same_text(value_find(value_find(&v, "prompts"), "jsonl"), "\"a\"", 3);
+}
+END_TEST
+
+START_TEST(other_jobs_stay)
+{
+    static const char *const jobs[] = {
+        "kind: sweep\nprompts: p.jsonl\nmodel: m.gguf\n", // another kind
+        "kind: generate\nprompts: [p.jsonl]\nmodel: /m.gguf\n",
+        "kind: generate\nprompts: [a]\nmodel: elsewhere.gguf\n", // as the workers see it
+        "kind: generate\nmodel: m.gguf\nfiles: [m.gguf]\n",      // attached
+        "kind: [generate\n",                                     // no YAML
+        "",
+    };
+    write_file("m.gguf", "", 0);
+    for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++) {
+        ck_assert_int_eq(inline_job(jobs[i]), OK);
+        ck_assert_ptr_eq(out, jobs[i]);
+    }
+}
+END_TEST
+
+START_TEST(what_cannot_be_read_is_named)
+{
+    char want[256];
+    ck_assert_int_eq(inline_job("kind: generate\nprompts: p.jsonl\n"), ERR_PARSE);
+    (void)snprintf(want, sizeof want, "f:2:10: prompts: %s/p.jsonl: No such file or directory",
+                   dir);
+    ck_assert_str_eq(t.text, want);
+    write_file("p.jsonl", "\"a\"\n\"\xff\"\n", 8);
+    ck_assert_int_eq(inline_job("kind: generate\nprompts: p.jsonl\n"), ERR_PARSE);
+    (void)snprintf(want, sizeof want, "%s/p.jsonl:2: not UTF-8, expected lines of JSON", dir);
+    ck_assert_str_eq(t.text, want);
+    write_file("p.jsonl", "\"a\"\n", 4);
+    ck_assert_int_eq(inline_job("kind: generate\nprompts: >-\n  p.jsonl\n"), ERR_PARSE);
+    ck_assert_str_eq(t.text, "f:3:1: a file's name must stand on one line, plain or in quotes");
+}
+END_TEST
+
+START_TEST(more_than_a_job_file_carries_is_refused)
+{
+    size_t n = YAML_BYTES_MAX - 4;
+    char *big = mem_alloc(n);
+    memset(big, 'x', n);
+    write_file("p.jsonl", big, n);
+    ck_assert_int_eq(inline_job("kind: generate\nprompts: p.jsonl\n"), ERR_LIMIT);
+    ck_assert_ptr_nonnull(strstr(t.text, "several jobs of fewer prompts"));
+    mem_free(big);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("inline");
+    TCase *c = tcase_create("inline");
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_test(c, prompts_are_taken_in_as_they_are);
+    tcase_add_test(c, lines_stay_where_they_are);
+    tcase_add_test(c, a_model_beside_the_job_becomes_absolute);
+    tcase_add_test(c, other_jobs_stay);
+    tcase_add_test(c, what_cannot_be_read_is_named);
+    tcase_add_test(c, more_than_a_job_file_carries_is_refused);
+    suite_add_tcase(s, c);
+    return harness_run(s);
+}
