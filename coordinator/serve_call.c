@@ -156,11 +156,10 @@ static void answer_tokens(struct shell *s, struct serve_call *c)
     buf_init(&b, SIZE_MAX / 4);
     value_json(&v, &b);
     buf_puts(&b, "\n");
-    gate_answer(s->gate, c->http,
-                &(struct http_answer){.status = 200,
-                                      .content_type = "application/json",
-                                      .bytes = b.bytes,
-                                      .n = b.n});
+    gate_answer(
+        s->gate, c->http,
+        &(struct http_answer){
+            .status = 200, .content_type = "application/json", .bytes = b.bytes, .n = b.n});
     buf_fini(&b);
     c->http = NULL;
     serve_call_free(s, c);
@@ -288,11 +287,10 @@ static void end_whole(struct shell *s, struct serve_call *c, const struct serve_
     }
     buf_init(&b, SIZE_MAX / 4);
     serve_reply_whole(&c->head, list, c->n_flows, u, &b);
-    gate_answer(s->gate, c->http,
-                &(struct http_answer){.status = 200,
-                                      .content_type = "application/json",
-                                      .bytes = b.bytes,
-                                      .n = b.n});
+    gate_answer(
+        s->gate, c->http,
+        &(struct http_answer){
+            .status = 200, .content_type = "application/json", .bytes = b.bytes, .n = b.n});
     buf_fini(&b);
 }
 

@@ -293,6 +293,6 @@ void serve_metrics(const struct shell *s, struct buf *b)
                    "Of them, those promised to texts.", (double)used);
     prometheus_histogram(b, "shoal_serve_first_token_seconds",
                          "From a request to its first token.", &d->first_token);
-    prometheus_histogram(b, "shoal_serve_between_tokens_seconds",
-                         "Between tokens of one text.", &d->between_tokens);
+    prometheus_histogram(b, "shoal_serve_between_tokens_seconds", "Between tokens of one text.",
+                         &d->between_tokens);
 }

@@ -37,11 +37,8 @@ answer(struct shell *s, struct http_request *r, struct http_answer *a, const str
     gate_answer(s->gate, r, a);
 }
 
-void serve_refuse(struct shell *s,
-                  struct http_request *r,
-                  enum error e,
-                  const char *text,
-                  const char *param)
+void serve_refuse(
+    struct shell *s, struct http_request *r, enum error e, const char *text, const char *param)
 {
     struct http_answer a = {.status = serve_reply_status(e), .ask_token = e == ERR_DENIED};
     struct buf b;

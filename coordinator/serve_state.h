@@ -49,9 +49,9 @@ struct serve_flow {
     bool done;
     const char *finish;
     struct serve_text text;
-    struct buf out;    // of an answer that comes whole
-    uint32_t n_tokens; // of this run
-    uint32_t n_seen;   // of all runs: their log-probabilities were taken
+    struct buf out;                 // of an answer that comes whole
+    uint32_t n_tokens;              // of this run
+    uint32_t n_seen;                // of all runs: their log-probabilities were taken
     struct serve_logprob *logprobs; // taken and not sent
     uint32_t n_logprobs, cap_logprobs;
     uint64_t offset; // bytes of the tokens whose log-probabilities were sent
@@ -102,11 +102,8 @@ struct serve_model *serve_model_find(const struct serve_desk *d, uint64_t job);
 void serve_admit_all(struct shell *s, struct serve_model *m); // begins what fits now
 
 // serve_http.c
-void serve_refuse(struct shell *s,
-                  struct http_request *r,
-                  enum error e,
-                  const char *text,
-                  const char *param);
+void serve_refuse(
+    struct shell *s, struct http_request *r, enum error e, const char *text, const char *param);
 void serve_refuse_busy(struct shell *s,
                        struct http_request *r,
                        unsigned status,
@@ -122,7 +119,7 @@ MUST_CHECK enum error serve_call_begin(struct shell *s,
 void serve_call_encoded(struct shell *s, struct serve_call *c); // all prompts are tokens now
 // It ends with an error; on a stream as an event.
 void serve_call_fail(struct shell *s, struct serve_call *c, enum error e, const char *text);
-void serve_call_end(struct shell *s, struct serve_call *c); // every choice is there
+void serve_call_end(struct shell *s, struct serve_call *c);  // every choice is there
 void serve_call_drop(struct shell *s, struct serve_call *c); // its client is gone
 void serve_call_free(struct shell *s, struct serve_call *c);
 

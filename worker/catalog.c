@@ -15,8 +15,8 @@ extern const struct workload workload_generate;
 extern const struct workload workload_serve;
 
 const struct workload *const workloads[] = {
-    &workload_noop,      &workload_function, &workload_exec, &workload_allreduce,
-    &workload_generate,  &workload_serve,    NULL,
+    &workload_noop,     &workload_function, &workload_exec, &workload_allreduce,
+    &workload_generate, &workload_serve,    NULL,
 };
 
 const struct workload *workload_find(const char *name)

@@ -65,8 +65,8 @@ MUST_CHECK enum error serve_plan_run(struct server *s, struct errtext *t);
 
 // serve_stream.c: rank 0's.
 void serve_stream_ask(struct server *s, const struct run_request *q);
-void serve_stream_step(struct server *s);   // fills the plan's runs
-void serve_stream_take(struct server *s);   // looks at what came of them
+void serve_stream_step(struct server *s); // fills the plan's runs
+void serve_stream_take(struct server *s); // looks at what came of them
 void serve_stream_fini(struct server *s);
 
 // serve_token.c: the next token of a stream, and what is told of it.

@@ -5,8 +5,7 @@
 #include "worker/evaluate/serve_state.h"
 #include "worker/experts/model.h"
 
-static int32_t
-pick(const struct server *s, const struct serve_stream *x, const float *logits)
+static int32_t pick(const struct server *s, const struct serve_stream *x, const float *logits)
 {
     // The sampler wants one list; few requests have a penalty.
     struct tokens seen = {0};
@@ -23,8 +22,7 @@ pick(const struct server *s, const struct serve_stream *x, const float *logits)
     return id;
 }
 
-static struct value
-one(const struct server *s, const float *logits, double log_sum, int32_t id)
+static struct value one(const struct server *s, const float *logits, double log_sum, int32_t id)
 {
     struct tokenizer_text piece = tokenizer_piece(s->g->tokenizer, id);
     struct value v = value_map();
