@@ -6,6 +6,9 @@
 #include "coordinator/serve_state.h"
 #include "protocol/pack.h"
 
+// A worker looks at what came after each step.
+#define ASKED_NS (30 * CLOCK_SECOND)
+
 enum { PAGE_MAX = 1 << 20, STREAMS_MAX = 4096 };
 
 struct serve_desk *serve_desk_of(struct shell *s)
@@ -117,6 +120,41 @@ static void open_model(struct shell *s,
     m->admit.o.waiting_max = job->waiting;
 }
 
+static bool is_active(const struct value *room, uint64_t request)
+{
+    const struct value *list = value_find(room, "active");
+    for (uint32_t i = 0; list && list->type == VALUE_LIST && i < list->n; i++)
+        if (list->items[i].type == VALUE_INT && list->items[i].u == request)
+            return true;
+    return false;
+}
+
+// The worker says what it works on.  What it took and is not at work on has been
+// answered, in vain; what it never took was lost as well.
+static bool is_lost(const struct shell *s, const struct serve_line *l, const struct value *room)
+{
+    const struct value *seen = value_find(room, "seen");
+    if (!l->request || !seen || seen->type != VALUE_INT)
+        return false;
+    if (l->request > seen->u)
+        return s->now - l->asked > ASKED_NS;
+    return !is_active(room, l->request);
+}
+
+static void look_for_lost(struct shell *s, struct serve_model *m, const struct value *room)
+{
+    for (struct serve_call *c = s->desk->calls; c; c = c->next) {
+        for (uint32_t i = 0; c->job == m->job && i < c->n_prompts; i++)
+            if (is_lost(s, &c->prompts[i].line, room)) {
+                serve_wire_cancel(s, &c->prompts[i].line);
+                serve_wire_encode(s, m, &c->prompts[i]);
+            }
+        for (uint32_t i = 0; c->job == m->job && i < c->n_flows; i++)
+            if (is_lost(s, &c->flows[i].line, room))
+                serve_flow_again(s, &c->flows[i]);
+    }
+}
+
 static void on_open(struct shell *s, uint64_t peer, uint64_t lease, const struct rec_piece *p)
 {
     struct arena *a = s->turn->arena;
@@ -137,8 +175,10 @@ static void on_open(struct shell *s, uint64_t peer, uint64_t lease, const struct
         m->next = d->models;
         d->models = m;
     }
-    if (m->open && m->lease == lease && m->peer == peer)
+    if (m->open && m->lease == lease && m->peer == peer) {
+        look_for_lost(s, m, &room);
         return;
+    }
     lose(s, m);
     m->lease = lease;
     m->peer = peer;

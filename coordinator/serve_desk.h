@@ -31,7 +31,7 @@ void serve_gone(struct shell *s, uint64_t mark); // its client went away
 void serve_message(struct shell *s, uint64_t peer, const struct msg_served *m);
 // Once a turn: workers that are lost, jobs that ended.
 void serve_turn(struct shell *s);
-void serve_metrics(const struct shell *s, struct buf *out);
+void serve_metrics(const struct shell *s, struct buf *b);
 void serve_close(struct shell *s); // what is open is cut off by http_close
 
 #endif

@@ -123,8 +123,7 @@ static void observe(struct shell *s, struct serve_flow *f, uint32_t n)
     f->last = s->now;
 }
 
-// A gap: something was lost on the way.
-static void begin_again(struct shell *s, struct serve_flow *f)
+void serve_flow_again(struct shell *s, struct serve_flow *f)
 {
     struct serve_model *m = serve_model_find(s->desk, f->line.call->job);
     serve_wire_cancel(s, &f->line);
@@ -153,7 +152,7 @@ void serve_flow_take(struct shell *s, struct serve_flow *f, const struct rec_pie
     struct serve_call *c = f->line.call;
     struct buf text;
     if (p->at != f->n_tokens) {
-        begin_again(s, f);
+        serve_flow_again(s, f);
         return;
     }
     buf_init(&text, SIZE_MAX / 4);

@@ -31,6 +31,7 @@ struct serve_line {
     struct serve_call *call;
     bool is_prompt;
     uint64_t request; // 0: not asked
+    int64_t asked;
 };
 
 struct serve_prompt {
@@ -131,5 +132,6 @@ void serve_wire_cancel(struct shell *s, struct serve_line *l);
 // serve_flow.c
 void serve_flow_take(struct shell *s, struct serve_flow *f, const struct rec_piece *p);
 void serve_flow_reset(struct serve_flow *f); // the same will come from its beginning
+void serve_flow_again(struct shell *s, struct serve_flow *f); // something was lost on the way
 
 #endif

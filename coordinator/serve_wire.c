@@ -26,6 +26,7 @@ static void send(struct shell *s,
 static uint64_t number(struct shell *s, struct serve_line *l)
 {
     l->request = ++s->desk->last;
+    l->asked = s->now;
     map_set(&s->desk->lines, l->request, (uint64_t)(uintptr_t)l);
     return l->request;
 }

@@ -149,6 +149,14 @@ agree(struct group *group, enum error mine, struct arena *a, struct errtext *t)
 
 // ---- rounds ------------------------------------------------------------------------------
 
+static struct value active(const struct server *s)
+{
+    struct value list = value_list();
+    for (uint32_t i = 0; i < s->n_streams; i++)
+        (void)value_push(s->arena, &list, value_uint(s->streams[i]->request));
+    return list;
+}
+
 static void tell_open(struct server *s)
 {
     int64_t now = clock_now();
@@ -161,6 +169,8 @@ static void tell_open(struct server *s)
     (void)value_set(s->arena, &v, "streams", value_uint(s->streams_max));
     (void)value_set(s->arena, &v, "context", value_uint(s->n_context));
     (void)value_set(s->arena, &v, "vocabulary", value_uint(s->g->model->h.n_vocab));
+    (void)value_set(s->arena, &v, "seen", value_uint(s->seen));
+    (void)value_set(s->arena, &v, "active", active(s));
     run_tell(s->r, &(struct run_piece){.what = RUN_OPEN, .more = &v});
 }
 
@@ -172,6 +182,7 @@ static void take_requests(struct server *s)
     bool alone = group_size(s->r->group) == 1;
     int64_t wait = s->n_streams ? 0 : alone ? IDLE_NS : s->nap_ms * CLOCK_MS;
     while (run_take(s->r, wait, s->arena, &q)) {
+        s->seen = q.request > s->seen ? q.request : s->seen;
         serve_stream_ask(s, &q);
         wait = 0;
     }
@@ -204,6 +215,7 @@ static enum error run_serve(void *state, struct run *r, struct errtext *t)
     struct server *s = state;
     s->r = r;
     s->told_open = 0;
+    s->seen = 0;
     s->nap_ms = 0;
     s->pages_taken = 0;
     enum error e = agree(r->group, make_engine(s, r->group, t), r->arena, t);
