@@ -96,11 +96,21 @@ static uint32_t code_point(const char *p, size_t n)
     return c;
 }
 
+static bool is_plain(char c)
+{
+    return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+}
+
 bool inline_scalar(struct buf *out, const char *p, size_t n, size_t *wrong)
 {
     size_t length;
     buf_puts(out, "\"");
     for (size_t i = 0; i < n; i += length) {
+        for (length = 0; i + length < n && is_plain(p[i + length]);)
+            length++;
+        buf_put(out, p + i, length);
+        if (length)
+            continue;
         if (utf8_look(p + i, n - i, &length) != UTF8_WHOLE) {
             *wrong = i;
             return false;
@@ -108,8 +118,6 @@ bool inline_scalar(struct buf *out, const char *p, size_t n, size_t *wrong)
         uint32_t c = code_point(p + i, length);
         if (c == '"' || c == '\\')
             buf_printf(out, "\\%c", (char)c);
-        else if (c >= ' ' && c < 0x7f)
-            buf_put(out, p + i, 1);
         else
             buf_printf(out, c > 0xffff ? "\\U%08x" : "\\u%04x", c);
     }

@@ -110,6 +110,16 @@ static struct value without_volatile(const struct search *s, const struct value 
     return map;
 }
 
+// What a generate job's driver makes of binary ones is nothing to choose by.
+static struct value without_binary(const struct search *s, const struct value *metrics)
+{
+    struct value map = value_map();
+    for (uint32_t i = 0; i < metrics->n; i++)
+        if (metrics->pairs[i].value.type != VALUE_BIN)
+            value_set(s->arena, &map, metrics->pairs[i].key, metrics->pairs[i].value);
+    return map;
+}
+
 static void take_outcome(struct search *s, uint64_t item, struct value metrics, bool again)
 {
     struct trial *trial = item < s->n_asked ? &s->trials[item] : NULL;
@@ -118,6 +128,9 @@ static void take_outcome(struct search *s, uint64_t item, struct value metrics, 
         return;
     if (s->is_reproducible && s->volatiles && metrics.type == VALUE_MAP)
         metrics = without_volatile(s, &metrics);
+    for (uint32_t i = 0; metrics.type == VALUE_MAP && i < metrics.n; i++)
+        if (metrics.pairs[i].value.type == VALUE_BIN)
+            metrics = without_binary(s, &metrics);
     if (trial->has_outcome && item < s->n_scored) {
         s->must_retell = true;
         if (s->n_asked > item + s->window)

@@ -233,10 +233,10 @@ START_TEST(parts_are_listed_in_the_prompts_order)
         ck_assert_uint_eq(list->n, 4 * 65);
         for (uint64_t i = 0; i < 4; i++) {
             struct sha256 hash = part_of(i, names[k]);
-            char hex[66];
+            char hex[65];
             sha256_hex(&hash, hex);
-            strcat(hex, "\n");
-            ck_assert_mem_eq((const char *)list->bytes + 65 * i, hex, 65);
+            ck_assert_mem_eq((const char *)list->bytes + 65 * i, hex, 64);
+            ck_assert_int_eq(((const char *)list->bytes)[65 * i + 64], '\n');
         }
     }
 }

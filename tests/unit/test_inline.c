@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // test_inline.c - a job file that stands by itself afterwards, and nothing else of
 // it changed.
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,12 +114,12 @@ END_TEST
 
 START_TEST(a_model_beside_the_job_becomes_absolute)
 {
-    char want[512];
+    char real[PATH_MAX], want[PATH_MAX + 16];
     write_file("m.gguf", "", 0);
     ck_assert_int_eq(inline_job("kind: generate\nmodel: m.gguf\nprompts: [a]\n"), OK);
     struct value v = parsed();
-    ck_assert_ptr_nonnull(realpath(dir, want));
-    strcat(want, "/m.gguf");
+    ck_assert_ptr_nonnull(realpath(dir, real));
+    (void)snprintf(want, sizeof want, "%s/m.gguf", real);
     same_text(value_find(&v, "model"), want, strlen(want));
     // In the order in which they stand, whichever is first.
     write_file("p.jsonl", "\"a\"", 3);

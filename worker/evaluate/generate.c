@@ -7,7 +7,6 @@
 #include "worker/evaluate/generate_state.h"
 #include "worker/experts/chat.h"
 #include "worker/experts/model.h"
-#include "worker/experts/tokenizer_gguf.h"
 
 enum { TOKENS_DEFAULT = 64, TOKENS_MOST = 1 << 24, LOGPROBS_MAX = 64 };
 
@@ -169,19 +168,13 @@ static enum error blame_of(enum error e)
 
 static enum error open_model(struct generator *g, const char *path, struct errtext *t)
 {
-    struct gguf *file = NULL;
-    enum error e = gguf_open(path, &file, t);
+    enum error e = generate_model_open(path, &g->opened, t);
     if (e)
         return e;
-    e = model_open(file, &g->model, t);
-    if (e) {
-        gguf_close(file);
-        return e;
-    }
-    e = tokenizer_from_gguf(file, &g->tokenizer, t);
-    if (!e)
-        g->sampler = sampler_create(g->model->h.n_vocab);
-    return e;
+    g->model = g->opened->model;
+    g->tokenizer = g->opened->tokenizer;
+    g->sampler = sampler_create(g->model->h.n_vocab);
+    return OK;
 }
 
 static void close_generate(void *state)
@@ -191,8 +184,7 @@ static void close_generate(void *state)
         return;
     engine_destroy(g->engine);
     sampler_destroy(g->sampler);
-    tokenizer_destroy(g->tokenizer);
-    model_close(g->model);
+    generate_model_close(g->opened);
     mem_free(g->logits);
     arena_destroy(g->arena);
     mem_free(g);
@@ -202,6 +194,7 @@ static enum error open_generate(const struct workload_job *job, void **out, stru
 {
     struct generator *g = mem_alloc(sizeof *g);
     g->arena = arena_create();
+    g->params = job->params;
     g->seed = job->seed;
     g->scratch = job->scratch;
     enum error e = read_options(g, job->params, t);
@@ -226,12 +219,13 @@ static void fail_item(struct run *r, struct stream *s, const struct errtext *t)
 }
 
 // What a prompt needs room for, once its length is known.
-static void make_room(struct generator *g, struct stream *s)
+static void make_room(struct generator *g, struct stream *s, const struct value *over)
 {
     const struct hyper *h = &g->model->h;
     size_t n = s->prompt.n, layers = generate_moe_layers(g);
     uint32_t left = h->n_context - (uint32_t)n;
-    s->room = g->o.max_tokens < left ? g->o.max_tokens : left;
+    uint32_t most = (uint32_t)evaluate_int(over, NULL, "max_tokens", g->o.max_tokens);
+    s->room = most < left ? most : left;
     if (!n) {
         s->finish = "empty";
         s->done = true;
@@ -246,11 +240,27 @@ static void make_room(struct generator *g, struct stream *s)
         s->nll = mem_alloc((n + 1) * sizeof *s->nll);
 }
 
+// Of the item, else of the job.
+static enum error read_item(struct generator *g,
+                            const struct value *over,
+                            const struct value *prompt,
+                            struct stream *s,
+                            struct errtext *t)
+{
+    enum error e = generate_encode(g, prompt, &s->prompt, t);
+    s->sampling = g->o.sampling;
+    if (!e && over && value_find(over, "sampling"))
+        e = take_sampling(over, &s->sampling, t);
+    if (!e && g->o.n_stops)
+        e = stop_filter_create(g->o.stops, g->o.n_stops, &s->stop, t);
+    return e;
+}
+
 static void begin(struct generator *g, struct run *r, struct stream *s, uint32_t i)
 {
-    const struct value *prompt =
-        evaluate_find(r->overrides ? r->overrides[i] : NULL, NULL, "prompt");
-    const struct value *id = prompt ? value_find(prompt, "id") : NULL;
+    const struct value *over = r->overrides ? r->overrides[i] : NULL;
+    const struct value *prompt = evaluate_find(over, g->params, "prompt");
+    const struct value *id = value_find(prompt, "id");
     struct errtext t;
     struct value *number = arena_alloc(r->arena, sizeof *number);
     *number = value_uint(r->first + i);
@@ -260,12 +270,10 @@ static void begin(struct generator *g, struct run *r, struct stream *s, uint32_t
     buf_init(&s->logprobs, SIZE_MAX / 4);
     tokenizer_stream_init(&s->bytes, g->tokenizer, TOKENIZER_REPLACE);
     r->named[i] = value_null();
-    if (generate_encode(g, prompt, &s->prompt, &t)
-        || (g->o.n_stops && stop_filter_create(g->o.stops, g->o.n_stops, &s->stop, &t))) {
+    if (read_item(g, over, prompt, s, &t))
         fail_item(r, s, &t);
-        return;
-    }
-    make_room(g, s);
+    else
+        make_room(g, s, over);
 }
 
 static void finish(struct stream *s)

@@ -14,7 +14,10 @@
 #include "worker/experts/model.h"
 #include "worker/group.h"
 
-enum { LOGITS_BYTES = 32 << 20 }; // of one step: bounds how many are scored at once
+enum {
+    LOGITS_BYTES = 32 << 20, // of one step: bounds how many are scored at once
+    POOL_BYTES = 1 << 30,    // of keys and values, when one prompt alone needs less
+};
 
 struct batch_run {
     struct generator *g;
@@ -41,16 +44,26 @@ static uint32_t pages_of(const struct stream *s)
 
 // ---- the engine --------------------------------------------------------------------------
 
-static uint32_t pool_of(const struct stream *list, uint32_t n)
+static uint64_t page_bytes(const struct generator *g)
 {
-    uint64_t sum = 0, most = 0;
+    const struct hyper *h = &g->model->h;
+    uint64_t numbers = g->model->arch->mla ? h->kv_rank + h->n_rot
+                                           : (uint64_t)h->n_kv_heads * (h->key + h->value);
+    return numbers * h->n_layers * ENGINE_PAGE * sizeof(float);
+}
+
+// Enough for the longest, and for several at once while that costs little.
+static uint32_t pool_of(const struct generator *g, const struct stream *list, uint32_t n)
+{
+    uint64_t sum = 0, most = 0, cheap = POOL_BYTES / page_bytes(g);
     for (uint32_t i = 0; i < n; i++) {
         uint64_t pages = list[i].done ? 0 : pages_of(&list[i]);
         sum += pages;
         most = pages > most ? pages : most;
     }
-    sum = sum < most * GENERATE_STREAMS_MAX ? sum : most * GENERATE_STREAMS_MAX;
-    return (uint32_t)sum;
+    cheap = cheap < most * GENERATE_STREAMS_MAX ? cheap : most * GENERATE_STREAMS_MAX;
+    cheap = cheap > most ? cheap : most;
+    return (uint32_t)(sum < cheap ? sum : cheap);
 }
 
 static enum error make_engine(struct generator *g, struct group *group, struct errtext *t)
@@ -91,7 +104,7 @@ agree(struct group *group, enum error mine, struct arena *a, struct errtext *t)
 static enum error ready_engine(struct batch_run *b, struct errtext *t)
 {
     struct generator *g = b->g;
-    b->pages = pool_of(b->list, b->n);
+    b->pages = pool_of(b->g, b->list, b->n);
     bool fits =
         g->engine && g->group == b->r->group && g->n_positions >= b->pages * ENGINE_PAGE;
     if (!agree(b->r->group, fits ? OK : ERR_AGAIN, b->r->arena, t))
@@ -120,7 +133,6 @@ static void admit(struct batch_run *b, uint32_t *next)
             return;
         b->taken += pages_of(s);
         s->sequence = engine_open(b->g->engine);
-        s->open = true;
         b->active[b->n_active++] = s;
     }
 }
@@ -132,7 +144,6 @@ static void leave(struct batch_run *b)
         struct stream *s = b->active[i];
         if (s->done) {
             engine_close(b->g->engine, s->sequence);
-            s->open = false;
             b->taken -= pages_of(s);
         } else {
             b->active[n++] = s;
@@ -235,7 +246,7 @@ enum error generate_batch(struct generator *g,
 {
     struct batch_run b = {.g = g, .r = r, .list = list, .n = r->count};
     uint32_t next = 0;
-    if (!pool_of(list, r->count))
+    if (!pool_of(g, list, r->count))
         return OK;
     enum error e = ready_engine(&b, t);
     for (;;) {

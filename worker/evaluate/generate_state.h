@@ -16,6 +16,7 @@
 #include "common/arena.h"
 #include "common/buf.h"
 #include "common/value.h"
+#include "worker/evaluate/generate_model.h"
 #include "worker/experts/engine.h"
 #include "worker/experts/sample.h"
 #include "worker/experts/tokenizer.h"
@@ -39,10 +40,12 @@ struct generate_options {
 
 struct generator {
     struct arena *arena; // lives as long as the state
+    const struct value *params;
     struct generate_options o;
     uint64_t seed;
     const char *scratch;
-    struct model *model;
+    const struct generate_model *opened; // shared; has the two
+    const struct model *model;
     struct tokenizer *tokenizer;
     struct sampler *sampler;
     // The engine of the group that came last, with room for so many positions.
@@ -58,11 +61,11 @@ struct stream {
     uint32_t i;    // within the run
     uint64_t item; // the number the job knows
     const struct value *id;
+    struct sample_options sampling;
     struct tokens prompt, new; // of new the last one has not been fed
     bool failed, done;
     const char *finish;
     uint32_t room; // new tokens at most
-    bool open;     // has a sequence
     uint32_t sequence, n_fed;
     struct tokenizer_stream bytes;
     struct stop_filter *stop; // NULL: no stop strings

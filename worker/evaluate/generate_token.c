@@ -72,7 +72,7 @@ static int32_t pick(struct generator *g, const struct stream *s, const float *lo
 {
     // The sampler wants one list; few jobs have a penalty.
     struct tokens seen = {0};
-    bool wants_seen = g->o.sampling.repetition_penalty != 1;
+    bool wants_seen = s->sampling.repetition_penalty != 1;
     for (size_t i = 0; wants_seen && i < s->prompt.n; i++)
         tokens_push(&seen, s->prompt.ids[i]);
     for (size_t i = 0; wants_seen && i < s->new.n; i++)
@@ -80,7 +80,7 @@ static int32_t pick(struct generator *g, const struct stream *s, const float *lo
     uint32_t position = (uint32_t)(s->prompt.n + s->new.n);
     struct sample_context c = {
         .seen = seen.ids, .n_seen = seen.n, .draw = sample_draw(g->seed, s->item, position)};
-    int32_t id = sampler_pick(g->sampler, &g->o.sampling, logits, &c);
+    int32_t id = sampler_pick(g->sampler, &s->sampling, logits, &c);
     tokens_fini(&seen);
     return id;
 }
