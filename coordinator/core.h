@@ -83,6 +83,9 @@ const char *core_why(const struct core *c, uint64_t number, int64_t now, struct 
 uint32_t core_n_ranks(const struct core *c);
 uint32_t core_n_open_jobs(const struct core *c);
 
+// Who works on a lease of the job (of a gang: its first rank).  False: nobody any more.
+bool core_lease_peer(const struct core *c, uint64_t lease, uint64_t job, uint64_t *peer);
+
 // The ended job's last trace goes (after `forget`, or when the shell has told
 // everybody).  A job that is open is left alone.
 void core_drop_job(struct core *c, uint64_t number);

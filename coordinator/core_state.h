@@ -31,6 +31,8 @@ enum {
 // A rank that we believe free but that neither arms nor shows progress for so
 // long is inside a gang that never got together: only its pod's end helps.
 #define GANG_STALL (30 * CLOCK_SECOND)
+// A lease that serves and lasted so long starts to count its crashes anew.
+#define SERVED_WELL (60 * CLOCK_SECOND)
 
 // A shard that waits to be granted again.
 struct unit {
@@ -273,6 +275,11 @@ void liveness_reconcile(struct core *c,
                         struct rank *r,
                         struct effects *fx); // grants that got lost
 void liveness_pace(struct core *c, struct rank *r, struct effects *fx);
+
+static inline bool job_is_ganged(const struct job *j)
+{
+    return j->spec.gang > 1 || j->spec.serves;
+}
 
 static inline struct effect *
 core_send(struct effects *fx, uint64_t peer, enum message_type type, struct message **m)

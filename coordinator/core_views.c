@@ -203,3 +203,12 @@ enum error core_check(const struct core *c, struct errtext *t)
         }
     return OK;
 }
+
+bool core_lease_peer(const struct core *c, uint64_t lease, uint64_t job, uint64_t *peer)
+{
+    const struct lease *l = lease_find(c, lease);
+    if (!l || l->job->spec.number != job)
+        return false;
+    *peer = l->rank->peer;
+    return true;
+}

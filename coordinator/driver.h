@@ -108,6 +108,7 @@ struct driver {
     // no `params`; those of `keys` that are in `param_keys` (NULL-ended) are its params.
     const char *workload;
     const char *const *param_keys;
+    bool serves;    // a job of this kind lasts until it is cancelled (event.h)
     uint32_t shard; // items a shard where the job does not say; 0: adaptive
     // How results travel: DRIVER_ROWS: every item's metrics; DRIVER_FOLDS: folds
     // are enough.  Asked once after create.

@@ -35,6 +35,7 @@ struct job_spec {
     const char *workload;
     int32_t priority;
     uint32_t gang;         // 1: solo
+    bool serves;           // ends when it is cancelled: its ranks are a gang, even one alone
     uint64_t shard;        // items a shard, 0: adaptive
     uint32_t max_attempts; // of an item whose command failed (job faults), 1: never retried
     uint32_t max_crashes;

@@ -184,7 +184,7 @@ void gang_schedule(struct core *c, struct job *j, struct effects *fx)
     uint32_t waiting = 0; // gangs on their way take one shard each
     for (struct gang *g = c->gangs; g; g = g->next)
         waiting += g->job == j && (g->state == GANG_RESERVED || g->state == GANG_PREPARING);
-    uint64_t shards = j->fresh < j->n_items ? UINT64_MAX : j->n_units;
+    uint64_t shards = j->n_items - j->fresh + j->n_units;
     while (waiting < shards && job_has_work(c, j)) {
         struct gang *g = reserve(c, j);
         if (!g)

@@ -11,6 +11,7 @@
 
 #include "coordinator/gate_state.h"
 #include "coordinator/http_route.h"
+#include "coordinator/serve_desk.h"
 #include "protocol/pack.h"
 
 enum { PATH_SIZE = 4096, RETRY_S = 1, METRICS_MAX = 8 * 1024 * 1024 };
@@ -81,6 +82,7 @@ void gate_close(struct shell *s)
     struct gate *g = s->gate;
     if (!g)
         return;
+    serve_close(s);
     http_close(g->http);
     for (struct http_request *r; (r = mailbox_take(g->mail));)
         if (r->gone)
@@ -119,11 +121,16 @@ int64_t gate_due(const struct shell *s)
 
 // ---- answers -------------------------------------------------------------------------------
 
-static void answer(struct gate *g, struct http_request *r, struct http_answer *a)
+void gate_forget(struct gate *g, const struct http_request *r, unsigned status)
 {
     (void)map_remove(&g->requests, r->mark);
-    if (a->status / 100 < STATUS_CLASSES)
-        g->n_answers[a->status / 100]++;
+    if (status / 100 < STATUS_CLASSES)
+        g->n_answers[status / 100]++;
+}
+
+void gate_answer(struct gate *g, struct http_request *r, struct http_answer *a)
+{
+    gate_forget(g, r, a->status);
     http_answer(r, a);
 }
 
@@ -139,7 +146,7 @@ static void answer_value(struct gate *g,
     a->content_type = "application/json";
     a->bytes = b.bytes;
     a->n = b.n;
-    answer(g, r, a);
+    gate_answer(g, r, a);
     buf_fini(&b);
 }
 
@@ -206,7 +213,7 @@ static void metrics(struct shell *s, struct http_request *r)
                             .content_type = "text/plain; version=0.0.4; charset=utf-8",
                             .bytes = b.bytes,
                             .n = b.n};
-    answer(s->gate, r, &x);
+    gate_answer(s->gate, r, &x);
     buf_fini(&b);
 }
 
@@ -247,6 +254,10 @@ static void request(struct shell *s, struct http_request *r)
     const char *why = "";
     r->mark = GATE_PEER | ++g->last_peer;
     map_set(&g->requests, r->mark, (uint64_t)(uintptr_t)r);
+    if (serve_is_ours(r->path)) {
+        serve_http(s, r);
+        return;
+    }
     enum role role = role_of(g, r, &why);
     enum error e = http_route(r, s->turn->arena, &route, &t);
     struct http_answer x = {.status = route.refused, .allow = route.allow};
@@ -271,6 +282,13 @@ static void request(struct shell *s, struct http_request *r)
     }
 }
 
+// Whoever makes a whole answer at once makes it for nobody, that is all.
+static void gone(struct shell *s, struct http_request *note)
+{
+    serve_gone(s, note->mark);
+    http_note_free(note);
+}
+
 uint32_t gate_drain(struct shell *s)
 {
     struct gate *g = s->gate;
@@ -281,7 +299,7 @@ uint32_t gate_drain(struct shell *s)
         if (r->knock)
             g->due = s->now;
         else if (r->gone)
-            http_note_free(r); // a whole answer is made for nobody, that is all
+            gone(s, r);
         else
             request(s, r);
     }

@@ -8,6 +8,7 @@
 #include "common/version.h"
 #include "coordinator/gate_state.h"
 #include "coordinator/prometheus.h"
+#include "coordinator/serve_desk.h"
 
 // Of open jobs, the newest: a series a job must not become a million.
 enum { JOBS_SHOWN = 1000 };
@@ -159,4 +160,5 @@ void gate_metrics(struct shell *s, struct arena *a, struct buf *out)
     jobs_by_state(s, out);
     open_jobs(s, out);
     http(s, out);
+    serve_metrics(s, out);
 }

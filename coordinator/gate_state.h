@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// gate_state.h - for gate.c and gate_metrics.c only.
+// gate_state.h - for gate.c, gate_metrics.c and serve_*.c only.
 
 #ifndef COORDINATOR_GATE_STATE_H
 #define COORDINATOR_GATE_STATE_H
@@ -20,6 +20,10 @@ struct gate {
     uint64_t n_answers[STATUS_CLASSES]; // by status / 100
 };
 
+// The request's only answer.
+void gate_answer(struct gate *g, struct http_request *r, struct http_answer *a);
+// Its answer, of this status, is on its way by other means.
+void gate_forget(struct gate *g, const struct http_request *r, unsigned status);
 void gate_metrics(struct shell *s, struct arena *a, struct buf *out);
 
 #endif

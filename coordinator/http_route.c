@@ -30,6 +30,11 @@ static const struct row rows[] = {
     {"GET", "/api/v1/jobs/*/why", "why", ROUTE_VERB, NULL, false, "why it does not run"},
     {"POST", "/api/v1/jobs/*/cancel", "cancel", ROUTE_VERB, NULL, false, "cancel it"},
     {"POST", "/api/v1/jobs/*/retry", "retry", ROUTE_VERB, NULL, false, "failed items again"},
+    {"GET", "/v1/models", NULL, ROUTE_SERVE, NULL, false, "models that are served (OpenAI)"},
+    {"POST", "/v1/completions", NULL, ROUTE_SERVE, NULL, false, "a text goes on (OpenAI)"},
+    {"POST", "/v1/chat/completions", NULL, ROUTE_SERVE, NULL, false,
+     "a conversation goes on (OpenAI)"},
+    {"POST", "/tokenize", NULL, ROUTE_SERVE, NULL, false, "tokens of {content: …}"},
 };
 enum { N_ROWS = sizeof rows / sizeof rows[0] };
 
@@ -144,6 +149,8 @@ enum error http_route(const struct http_request *r,
         return e;
     out->what = (enum http_what)row->what;
     out->verb = row->verb;
+    if (out->what == ROUTE_SERVE)
+        return OK;
     out->writes = strcmp(row->method, "POST") == 0;
     if (part.value > part.key)
         (void)value_set(a, &out->args, "job",

@@ -12,8 +12,9 @@
 #include "coordinator/http.h"
 
 struct http_route {
-    enum http_what { ROUTE_VERB, ROUTE_INDEX, ROUTE_HEALTH, ROUTE_METRICS } what;
-    const char *verb;  // ROUTE_VERB
+    enum http_what { ROUTE_VERB, ROUTE_INDEX, ROUTE_HEALTH, ROUTE_METRICS, ROUTE_SERVE } what;
+    const char *verb; // ROUTE_VERB
+    // ROUTE_SERVE: serve_desk.h looks at the rest, the key included
     struct value args; // of the verb; lives in the arena
     bool writes;       // only with the token
     unsigned refused;  // else 0: the status; `allow` beside 405

@@ -98,6 +98,7 @@ static void fill(struct plan *p)
         .workload = f->workload,
         .priority = f->priority,
         .gang = f->gang,
+        .serves = p->driver->serves,
         .shard = c->shard,
         .max_attempts = f->max_attempts,
         .max_crashes = f->max_crashes,

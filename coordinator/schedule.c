@@ -296,7 +296,7 @@ idle_rank(struct core *c, const struct job *j, const struct lease *l, struct are
 
 static void copy_stragglers(struct core *c, struct job *j, struct effects *fx)
 {
-    if (j->state != JOB_RUNNING || j->spec.gang > 1)
+    if (j->state != JOB_RUNNING || job_is_ganged(j))
         return;
     for (struct lease *l = j->leases; l; l = l->job_next) {
         if (!is_straggler(c, j, l))
@@ -317,7 +317,7 @@ static void grant_all(struct core *c, struct effects *fx)
     struct candidate *list;
     uint32_t n = c->work_changed ? candidates(c, fx->arena, &list) : 0;
     for (uint32_t i = 0; i < n; i++) {
-        if (list[i].job->spec.gang > 1)
+        if (job_is_ganged(list[i].job))
             gang_schedule(c, list[i].job, fx);
         else
             grant_solo(c, list[i].job, fx);

@@ -174,17 +174,19 @@ void serve_reply_whole(const struct serve_head *h,
     arena_destroy(a);
 }
 
-void serve_reply_models(const char *model, int64_t created, struct buf *out)
+void serve_reply_models(const char *const *models, uint32_t n, int64_t created, struct buf *out)
 {
     struct arena *a = arena_create();
     struct value v = value_map();
     struct value list = value_list();
-    struct value row = value_map();
-    put(a, &row, "id", value_str(a, model));
-    put(a, &row, "object", value_str(a, "model"));
-    put(a, &row, "created", value_int(created));
-    put(a, &row, "owned_by", value_str(a, "shoal"));
-    (void)value_push(a, &list, row);
+    for (uint32_t i = 0; i < n; i++) {
+        struct value row = value_map();
+        put(a, &row, "id", value_str(a, models[i]));
+        put(a, &row, "object", value_str(a, "model"));
+        put(a, &row, "created", value_int(created));
+        put(a, &row, "owned_by", value_str(a, "shoal"));
+        (void)value_push(a, &list, row);
+    }
     put(a, &v, "object", value_str(a, "list"));
     put(a, &v, "data", list);
     value_json(&v, out);

@@ -58,7 +58,10 @@ void serve_reply_whole(const struct serve_head *h,
                        uint32_t n,
                        const struct serve_usage *u,
                        struct buf *out);
-void serve_reply_models(const char *model, int64_t created, struct buf *out);
+void serve_reply_models(const char *const *models,
+                        uint32_t n,
+                        int64_t created,
+                        struct buf *out);
 // As an event too, when a stream has begun.  param may be NULL.
 void serve_reply_error(
     enum error e, const char *text, const char *param, bool as_event, struct buf *out);

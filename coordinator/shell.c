@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/resident.h"
+#include "coordinator/serve_desk.h"
 #include "coordinator/shell_state.h"
 
 enum {
@@ -206,6 +207,10 @@ worker_message(struct shell *s, const struct channel_peer *peer, const struct me
         item_log_message(s, &m->log);
         return;
     }
+    if (m->type == MSG_SERVED) {
+        serve_message(s, peer->id, &m->served);
+        return;
+    }
     if (m->type == MSG_HELLO) {
         workloads_merge(s, m->hello.catalog);
         map_set(&s->workers, peer->id, m->hello.instance);
@@ -224,6 +229,7 @@ on_message(struct shell *s, const struct channel_peer *peer, const struct messag
     case MSG_RESULT:
     case MSG_NEED:
     case MSG_LOG:
+    case MSG_SERVED:
     case MSG_GOODBYE:
         worker_message(s, peer, m);
         break;
@@ -341,6 +347,7 @@ static bool one_turn(struct shell *s)
     api_submit_timers(s);
     if (s->now >= core_next_deadline(s->core))
         turn_event(s, &(struct event){.type = EVENT_TICK});
+    serve_turn(s);
     turn_end(s);
     turn_release_committed(s);
     channel_recv_release(s->channel);

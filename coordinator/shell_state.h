@@ -212,7 +212,8 @@ struct shell {
     struct pool *drivers; // steps
     struct pool *files;   // blobs; one thread
     struct mailbox *from_pools;
-    struct gate *gate; // HTTP; NULL: none
+    struct gate *gate;       // HTTP; NULL: none
+    struct serve_desk *desk; // what is served by it; NULL: nothing yet
     // turns
     struct turn *turn; // the open one
     struct turn *waiting, **waiting_end;

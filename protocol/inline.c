@@ -247,11 +247,12 @@ enum error inline_files(const struct inline_source *s,
     const struct value *kind = value_find(&job, "kind");
     const struct value *prompts = value_find(&job, "prompts");
     const struct value *model = value_find(&job, "model");
-    if (!kind || kind->type != VALUE_STR || strcmp(kind->s, "generate") != 0)
+    bool generates = is_text(kind) && strcmp(kind->s, "generate") == 0;
+    if (!generates && (!is_text(kind) || strcmp(kind->s, "serve") != 0))
         return OK;
     for (int i = 0; i < 2; i++)
         buf_init(&p[i].text, YAML_BYTES_MAX);
-    enum error e = is_text(prompts) ? patch_prompts(s, prompts, a, &p[0], t) : OK;
+    enum error e = generates && is_text(prompts) ? patch_prompts(s, prompts, a, &p[0], t) : OK;
     if (!e && is_text(model) && !is_attached(&job, model))
         e = patch_model(s, model, a, &p[1], t);
     if (!e && (p[0].text.n || p[1].text.n))

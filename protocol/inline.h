@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // inline.h - what a job file takes from other files, put into its text.
 //
-// A coordinator sees a job file's text and its attachments.  A `generate` job may
-// name two more files, found beside it:
+// A coordinator sees a job file's text and its attachments.  A job of these
+// kinds may name more files, found beside it:
 //
-//   prompts: FILE    becomes {file: FILE, jsonl: its text}, on the same line
-//   model: PATH      relative, there, and no attachment: becomes absolute, since
-//                    workers have another directory
+//   prompts: FILE    (generate) becomes {file: FILE, jsonl: its text}, on the same line
+//   model: PATH      (generate, serve) relative, there, and no attachment: becomes
+//                    absolute, since workers have another directory
 //
 // All else, and so every line and column in front of them, stays.
 //

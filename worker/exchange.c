@@ -65,6 +65,7 @@ void report_destroy(struct report *r)
         mem_free(r->dropped);
         mem_free(r->gangs_done);
         mem_free(r->logs);
+        mem_free(r->served.pieces);
         mem_free(r);
     }
 }
@@ -74,13 +75,15 @@ void report_reset(struct report *r)
     arena_reset(r->arena);
     r->n_results = r->n_dropped = r->n_gangs_done = r->n_logs = 0;
     r->log_bytes = 0;
+    r->served.n_pieces = 0;
     r->spent = NULL;
     r->next = NULL;
 }
 
 bool report_is_empty(const struct report *r)
 {
-    return !r->n_results && !r->n_dropped && !r->n_gangs_done && !r->n_logs;
+    return !r->n_results && !r->n_dropped && !r->n_gangs_done && !r->n_logs
+           && !r->served.n_pieces;
 }
 
 struct rec_result *report_add_result(struct report *r)
@@ -111,4 +114,16 @@ void report_add_log(struct report *r, const struct msg_log *m)
     struct msg_log *copy = &r->logs[r->n_logs++];
     *copy = *m;
     copy->bytes.p = arena_copy(r->arena, m->bytes.p, m->bytes.n);
+}
+
+void report_add_piece(struct report *r, uint64_t lease, const struct rec_piece *p)
+{
+    struct msg_served *s = &r->served;
+    s->lease = lease;
+    s->pieces = grown(s->pieces, s->n_pieces, &r->cap_pieces, sizeof *s->pieces);
+    struct rec_piece *copy = &s->pieces[s->n_pieces++];
+    *copy = *p;
+    copy->bytes.p = arena_copy(r->arena, p->bytes.p, p->bytes.n);
+    copy->text.p = arena_str(r->arena, p->text.p, p->text.n);
+    copy->more.p = arena_copy(r->arena, p->more.p, p->more.n);
 }

@@ -25,6 +25,7 @@ enum order_type {
     ORDER_LEASE,  // lease
     ORDER_GANG,   // gang
     ORDER_REVOKE, // number: lease
+    ORDER_SERVE,  // serve
     ORDER_END,    // why, failed
 };
 
@@ -42,6 +43,7 @@ struct order {
         uint64_t number;
         struct rec_lease lease;
         struct order_gang gang;
+        struct msg_serve serve;
         struct {
             const char *why;
             bool failed;
@@ -73,6 +75,8 @@ struct report {
     struct msg_log *logs;
     uint32_t n_logs, cap_logs;
     size_t log_bytes;
+    struct msg_served served; // the lease's, of one turn
+    uint32_t cap_pieces;
     struct orders *spent; // done with, going back
     struct report *next;
 };
@@ -91,5 +95,6 @@ void report_add_dropped(struct report *r, uint64_t lease);
 void report_add_gang_done(struct report *r, uint64_t gang);
 void report_add_log(struct report *r,
                     const struct msg_log *m); // copies; past a bound it is lost
+void report_add_piece(struct report *r, uint64_t lease, const struct rec_piece *p); // copies
 
 #endif

@@ -301,6 +301,9 @@ static void on_message(struct link *l, const struct message *m, struct link_effe
     case MSG_DISARM:
         link_gang_on_disarm(l, m->disarm.gang);
         break;
+    case MSG_SERVE:
+        link_add(fx, LINK_EFFECT_SERVE)->message = m;
+        break;
     case MSG_ACK:
         link_outbox_on_ack(l, m->ack.upto);
         break;
@@ -318,6 +321,14 @@ static void forward_log(struct link *l, const struct msg_log *log, struct link_e
     struct message *m = link_send(fx, MSG_LOG);
     m->log = *log;
     m->log.bytes.p = arena_copy(fx->arena, log->bytes.p, log->bytes.n);
+}
+
+// Whoever asked begins anew what shows a gap.
+static void
+forward_served(const struct link *l, const struct msg_served *s, struct link_effects *fx)
+{
+    if (l->welcome)
+        link_send(fx, MSG_SERVED)->served = *s;
 }
 
 static void on_main(struct link *l, const struct link_event *e, struct link_effects *fx)
@@ -341,6 +352,9 @@ static void on_main(struct link *l, const struct link_event *e, struct link_effe
         return;
     case LINK_EVENT_LOG:
         forward_log(l, e->log, fx);
+        return;
+    case LINK_EVENT_SERVED:
+        forward_served(l, e->served, fx);
         return;
     default:
         return;

@@ -55,6 +55,7 @@ enum link_event_type {
     LINK_EVENT_GANG_DONE, // from main: this GO's leases are through (all ranks say it)
     LINK_EVENT_NEED,      // from main: job unknown
     LINK_EVENT_LOG,       // from main: live output
+    LINK_EVENT_SERVED,    // from main: what came of requests
     LINK_EVENT_TURN_END,  // after each batch of events: results leave
     LINK_EVENT_TICK,      // time, at link_next_deadline at the latest
 };
@@ -66,6 +67,7 @@ struct link_event {
     const struct message *message;
     const struct rec_result *result;
     const struct msg_log *log;
+    const struct msg_served *served;
     uint64_t lease;
     uint64_t gang;
     uint64_t job;
@@ -77,13 +79,14 @@ enum link_effect_type {
     LINK_EFFECT_FORGET, // to main: job
     LINK_EFFECT_WORK,   // to main: leases, in order, solo
     LINK_EFFECT_GANG,   // to main: GO: leases for the gang [first_rank, first_rank + n_ranks)
+    LINK_EFFECT_SERVE,  // to main: message SERVE
     LINK_EFFECT_REVOKE, // to main: drop lease if queued, cancel it if running, then DROPPED
     LINK_EFFECT_END,    // end the pod; `why`
 };
 
 struct link_effect {
     enum link_effect_type type;
-    const struct message *message;  // SEND, JOB, GANG
+    const struct message *message;  // SEND, JOB, SERVE
     const struct rec_lease *leases; // WORK, GANG
     uint32_t n_leases;
     uint64_t gang; // GANG: what GANG_DONE names

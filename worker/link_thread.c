@@ -100,11 +100,23 @@ static void order_work(struct link_thread *l, const struct link_effect *e)
         orders_add(o, ORDER_LEASE)->lease = own_lease(&e->leases[i], o->arena);
 }
 
+static struct bin own_bytes(struct bin b, struct arena *a)
+{
+    return (struct bin){arena_copy(a, b.p, b.n), b.n};
+}
+
 static void order_job(struct link_thread *l, const struct message *m)
 {
     struct orders *o = orders_of(l);
-    struct bin b = {arena_copy(o->arena, m->payload.p, m->payload.n), m->payload.n};
-    orders_add(o, ORDER_JOB)->job = b;
+    orders_add(o, ORDER_JOB)->job = own_bytes(m->payload, o->arena);
+}
+
+static void order_serve(struct link_thread *l, const struct msg_serve *m)
+{
+    struct orders *o = orders_of(l);
+    struct order *x = orders_add(o, ORDER_SERVE);
+    x->serve = *m;
+    x->serve.body = own_bytes(m->body, o->arena);
 }
 
 static void send_message(struct link_thread *l, const struct message *m)
@@ -131,6 +143,9 @@ static void apply(struct link_thread *l, const struct link_effect *e)
         break;
     case LINK_EFFECT_GANG:
         order_gang(l, e);
+        break;
+    case LINK_EFFECT_SERVE:
+        order_serve(l, &e->message->serve);
         break;
     case LINK_EFFECT_REVOKE:
         orders_add(orders_of(l), ORDER_REVOKE)->number = e->lease;
@@ -177,6 +192,8 @@ static void take_report(struct link_thread *l, struct report *r)
     l->n_taken += r->n_results;
     for (uint32_t i = 0; i < r->n_logs; i++)
         step(l, &(struct link_event){.type = LINK_EVENT_LOG, .log = &r->logs[i]});
+    if (r->served.n_pieces)
+        step(l, &(struct link_event){.type = LINK_EVENT_SERVED, .served = &r->served});
     for (uint32_t i = 0; i < r->n_results; i++)
         step(l, &(struct link_event){.type = LINK_EVENT_RESULT, .result = &r->results[i]});
     for (uint32_t i = 0; i < r->n_dropped; i++)

@@ -45,6 +45,9 @@ struct runner_host {
     enum error (*keep)(
         void *ctx, const char *path, struct sha256 *hash, uint64_t *size, struct errtext *t);
     void (*log)(void *ctx, const struct msg_log *m);
+    // What came for the lease that runs, valid until the next call; and what came of it.
+    bool (*take)(void *ctx, int64_t wait_ns, struct msg_serve *out);
+    void (*tell)(void *ctx, uint64_t lease, const struct rec_piece *p);
     const char *scratch; // a directory of this rank, for files of open jobs
     struct sandbox *sandbox;
     _Atomic uint64_t *progress; // counts up while a workload moves

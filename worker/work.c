@@ -21,6 +21,13 @@ enum {
 #define SHORT           (20 * INT64_C(1000))
 #define CONGESTION_LOOK (2 * CLOCK_MS)
 
+// For the lease that runs.
+struct asked {
+    struct asked *next;
+    struct msg_serve serve;
+    uint8_t bytes[]; // its body
+};
+
 struct work {
     struct work_options o;
     struct runner *runner;
@@ -37,14 +44,41 @@ struct work {
     int64_t now;
     uint32_t spin_share; // of SPIN_WHOLE
     uint32_t n_run;      // leases since the last wait
+    struct asked *asked, **asked_end, *taken;
     bool ended, failed;
     char *why;
 };
 
 // ---- orders ----------------------------------------------------------------------
 
+static void keep_asked(struct work *w, const struct msg_serve *m)
+{
+    if (m->lease != w->current)
+        return; // it has ended: the coordinator will know
+    struct asked *x = mem_alloc(sizeof *x + m->body.n);
+    if (m->body.n)
+        memcpy(x->bytes, m->body.p, m->body.n);
+    x->serve = *m;
+    x->serve.body.p = x->bytes;
+    *w->asked_end = x;
+    w->asked_end = &x->next;
+}
+
+static void drop_asked(struct work *w)
+{
+    mem_free(w->taken);
+    for (struct asked *next; w->asked; w->asked = next) {
+        next = w->asked->next;
+        mem_free(w->asked);
+    }
+    w->taken = NULL;
+    w->asked_end = &w->asked;
+}
+
 static void note(struct work *w, const struct order *x)
 {
+    if (x->type == ORDER_SERVE)
+        keep_asked(w, &x->serve);
     if (x->type == ORDER_REVOKE)
         map_set(&w->revoked, x->number, 1);
     if (x->type != ORDER_END || w->ended)
@@ -59,8 +93,11 @@ static void pull(struct work *w)
 {
     struct orders *o;
     while ((o = mailbox_take(w->o.from_link))) {
-        for (uint32_t i = 0; i < o->n; i++)
+        bool later = false;
+        for (uint32_t i = 0; i < o->n; i++) {
             note(w, &o->list[i]);
+            later = later || o->list[i].type != ORDER_SERVE;
+        }
         for (struct report *r = o->spent, *next; r; r = next) {
             next = r->next;
             r->next = w->free_reports;
@@ -68,6 +105,11 @@ static void pull(struct work *w)
         }
         o->spent = NULL;
         o->next = NULL;
+        if (!later) { // or a lease that serves would gather them for ever
+            o->next = w->spent;
+            w->spent = o;
+            continue;
+        }
         *(w->queue ? &w->queue_tail->next : &w->queue) = o;
         w->queue_tail = o;
     }
@@ -150,6 +192,33 @@ static void take_log(void *ctx, const struct msg_log *m)
     report_add_log(w->live, m);
 }
 
+static bool take(void *ctx, int64_t wait_ns, struct msg_serve *out)
+{
+    struct work *w = ctx;
+    bool stop = is_cancelled(w);
+    if (!w->asked && !stop && wait_ns > 0) {
+        mailbox_wait(w->o.from_link, wait_ns, 0);
+        pull(w);
+    }
+    mem_free(w->taken);
+    w->taken = w->asked;
+    if (!w->taken)
+        return false;
+    w->asked = w->taken->next;
+    if (!w->asked)
+        w->asked_end = &w->asked;
+    *out = w->taken->serve;
+    return true;
+}
+
+static void tell(void *ctx, uint64_t lease, const struct rec_piece *p)
+{
+    struct work *w = ctx;
+    if (!w->live)
+        w->live = take_report(w);
+    report_add_piece(w->live, lease, p);
+}
+
 static enum error
 fetch(void *ctx, const struct rec_file *f, const char *path, struct errtext *t)
 {
@@ -184,6 +253,7 @@ static void finish(struct work *w, const struct rec_lease *l, int64_t start)
     w->last_ns = w->now - start;
     w->n_run++;
     send(w, &w->live);
+    drop_asked(w);
     w->current = 0;
     if (w->revoked.n)
         (void)map_remove(&w->revoked, l->lease);
@@ -264,6 +334,7 @@ static void obey(struct work *w, const struct order *x)
         // Its lease came before and is through.
         (void)map_remove(&w->revoked, x->number);
         break;
+    case ORDER_SERVE: // taken when it came
     case ORDER_END:
         break;
     }
@@ -326,12 +397,15 @@ struct work *work_create(const struct work_options *o)
     w->o = *o;
     h.is_cancelled = is_cancelled;
     h.log = take_log;
+    h.take = take;
+    h.tell = tell;
     h.fetch = o->host.fetch ? fetch : NULL;
     h.keep = o->host.keep ? keep : NULL;
     h.ctx = w;
     h.progress = &o->shared->progress;
     w->runner = runner_create(&h);
     w->spin_share = SPIN_WHOLE;
+    w->asked_end = &w->asked;
     map_init(&w->revoked);
     return w;
 }
@@ -346,6 +420,7 @@ void work_destroy(struct work *w)
     report_destroy(w->report);
     report_destroy(w->live);
     report_destroy(w->free_reports);
+    drop_asked(w);
     map_fini(&w->revoked);
     mem_free(w->why);
     mem_free(w);

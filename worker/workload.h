@@ -114,6 +114,30 @@ struct run {
 void run_progress(struct run *r); // I am alive and moving
 bool run_cancelled(
     struct run *r); // stop at the next convenient place; what is returned is dropped
+
+// For a workload that serves: its lease ends when the job does.  What has come for it,
+// in order, after waiting so long at most (0: not at all); on a gang rank 0 asks.  The
+// body (null, or a map) lives in the arena.  False: nothing has come.
+enum run_asked { RUN_ENCODE = 1, RUN_BEGIN, RUN_CANCEL };
+struct run_request {
+    uint64_t request;
+    uint32_t what; // enum run_asked, or what a newer coordinator may want
+    struct value body;
+};
+bool run_take(struct run *r, int64_t wait_ns, struct arena *a, struct run_request *out);
+// Its answers, which leave with the next run_take.
+enum run_answer { RUN_OPEN = 1, RUN_ENCODED, RUN_TOKENS, RUN_REFUSED };
+struct run_piece {
+    uint64_t request; // 0: the server itself
+    enum run_answer what;
+    uint32_t at, n;
+    const void *bytes;
+    size_t n_bytes;
+    const char *text;         // or NULL
+    const struct value *more; // or NULL
+};
+void run_tell(struct run *r, const struct run_piece *p);
+
 void run_fault(struct run *r, const struct item_fault *f);
 void run_output(struct run *r, const struct item_output *o);
 // Bytes of a live log of an item, shown by `shoal logs -f`; bounded by the host.

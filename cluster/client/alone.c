@@ -66,7 +66,7 @@ start_cluster(struct alone *a, const struct alone_options *o, struct errtext *t)
     struct local_options l = {
         .dir = a->dir,
         .scratch = arena_printf(a->arena, "%s/scratch", a->dir),
-        .http = "off",
+        .http = o->http ? o->http : "off",
         .allow_exec = true,
         .loud = o->loud,
         .n_ranks = (uint32_t)o->ranks,

@@ -22,6 +22,7 @@ struct alone_options {
     int64_t ranks, pods; // 0: as the CPUs and the gang ask for
     int64_t gang;        // of the job
     const char *job;     // what messages call it
+    const char *http;    // where HTTP clients come in; NULL: nowhere
     bool loud;           // logs on standard error
     bool quiet;          // no live view
 };

@@ -14,7 +14,7 @@
 struct arguments {
     int64_t ranks, pods;
     bool json, verbose;
-    const char *output, *name;
+    const char *output, *name, *http;
 };
 
 #define AT(field) offsetof(struct arguments, field)
@@ -31,14 +31,23 @@ static const struct option_row rows[] = {
      0, AT(output)},
     {"name", 0, OPTION_STR, "NAME", NULL, "the job's name, instead of the file's", 0, 0,
      AT(name)},
+    {"http", 0, OPTION_STR, "ADDRESS", NULL,
+     "where HTTP clients come in: PORT (of 127.0.0.1) or HOST:PORT; default: nowhere", 0, 0,
+     AT(http)},
     {"verbose", 'v', OPTION_FLAG, NULL, NULL, "show the logs of coordinator and workers", 0, 0,
      AT(verbose)},
     {0},
 };
 
-// The coordinator is the one that judges job files; only the size of gangs must
-// be known before it runs.
-static enum error read_gang(const char *path, struct arena *a, int64_t *gang, struct errtext *t)
+struct glance {
+    int64_t gang;
+    bool serves;
+};
+
+// The coordinator is the one that judges job files; only the size of gangs and
+// whether anybody could ever ask must be known before it runs.
+static enum error
+glance_at(const char *path, struct arena *a, struct glance *out, struct errtext *t)
 {
     struct value v;
     struct buf text;
@@ -56,7 +65,9 @@ static enum error read_gang(const char *path, struct arena *a, int64_t *gang, st
     if (!e)
         e = yaml_parse(buf_cstr(&text), text.n, path, a, &v, t);
     const struct value *g = e ? NULL : value_find(&v, "gang");
-    *gang = g && g->type == VALUE_INT ? g->i : 1;
+    const struct value *kind = e ? NULL : value_find(&v, "kind");
+    out->gang = g && g->type == VALUE_INT ? g->i : 1;
+    out->serves = kind && kind->type == VALUE_STR && strcmp(kind->s, "serve") == 0;
     buf_fini(&text);
     return e;
 }
@@ -67,13 +78,20 @@ static enum error run_job(const struct arguments *args,
                           struct value *document,
                           struct errtext *t)
 {
-    struct alone_options o = {
-        .ranks = args->ranks, .pods = args->pods, .job = path, .loud = args->verbose};
+    struct alone_options o = {.ranks = args->ranks,
+                              .pods = args->pods,
+                              .job = path,
+                              .http = args->http,
+                              .loud = args->verbose};
     struct caller_submission s = {.path = path, .name = args->name, .allow_exec = true};
     struct alone alone;
-    enum error e = read_gang(path, a, &o.gang, t);
+    struct glance job;
+    enum error e = glance_at(path, a, &job, t);
+    if (!e && job.serves && !args->http)
+        e = errtext_set(t, ERR_INVALID, "%s: kind serve needs --http ADDRESS", path);
     if (e)
         return e;
+    o.gang = job.gang;
     e = alone_open(&o, &alone, t);
     if (!e)
         e = alone_submit(&alone, &s, t);

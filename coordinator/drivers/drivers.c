@@ -3,9 +3,12 @@
 
 #include "coordinator/drivers/generate.h"
 #include "coordinator/drivers/search.h"
+#include "coordinator/drivers/serve.h"
 #include "coordinator/drivers/sweep.h"
 
-const struct driver *const drivers[] = {&sweep_driver, &search_driver, &generate_driver, NULL};
+const struct driver *const drivers[] = {
+    &sweep_driver, &search_driver, &generate_driver, &serve_driver, NULL,
+};
 
 const struct driver *driver_find(const char *kind)
 {

@@ -394,6 +394,82 @@ START_TEST(a_gang_starts_only_when_all_are_armed)
 }
 END_TEST
 
+static void arm_and_go(uint64_t peer)
+{
+    struct message armed = {.type = MSG_ARMED};
+    struct message went = {.type = MSG_WENT};
+    armed.armed.gang = went.went.gang = gang_of_peer[peer];
+    went.went.step = 1;
+    say(peer, armed);
+    turn(CLOCK_MS);
+    say(peer, went);
+}
+
+START_TEST(a_job_that_serves_has_one_rank_to_itself)
+{
+    uint64_t peer = 0;
+    for (uint64_t p = 1; p <= 3; p++)
+        hello(p, 10 + p, 0, 1);
+    ck_assert(!submit(1, (struct job_spec){.shard = 1, .serves = true}));
+    turn(0);
+    ck_assert_uint_eq(n_sent[MSG_PREPARE], 1); // the others are left alone
+    ck_assert_uint_eq(n_sent[MSG_GRANT], 0);
+    for (uint64_t p = 1; p <= 3; p++)
+        if (gang_of_peer[p])
+            peer = p;
+    arm_and_go(peer);
+    ck_assert_uint_eq(n_sent[MSG_GO], 1);
+    uint64_t lease = todo[peer][0].lease, found = 0;
+    ck_assert(core_lease_peer(core, lease, 1, &found));
+    ck_assert_uint_eq(found, peer);
+    ck_assert(!core_lease_peer(core, lease, 2, &found));
+    ck_assert(!core_lease_peer(core, lease + 1, 1, &found));
+    for (uint64_t i = 1; i < 600; i++) { // no copy of it, however long it lasts
+        for (uint64_t p = 1; p <= 3; p++)
+            beat(p, i);
+        turn(100 * CLOCK_MS);
+    }
+    ck_assert_uint_eq(n_sent[MSG_GO], 1);
+    ck_assert_uint_eq(n_sent[MSG_GRANT], 0);
+    ck_assert(!step((struct event){.type = EVENT_CANCEL, .job = 1}));
+    turn(0);
+    ck_assert_uint_eq(n_sent[MSG_REVOKE], 1);
+    ck_assert(!core_lease_peer(core, lease, 1, &found));
+}
+END_TEST
+
+// The pod's silence loses it; a new one takes the lease.
+static void serve_and_die(uint64_t instance, int64_t seconds)
+{
+    uint32_t n = n_sent[MSG_GO];
+    hello(1, instance, 0, 1);
+    turn(0);
+    arm_and_go(1);
+    ck_assert_uint_eq(n_sent[MSG_GO], n + 1);
+    for (int64_t i = 0; i < seconds * 10; i++) {
+        beat(1, (uint64_t)i + 1);
+        turn(100 * CLOCK_MS);
+    }
+    struct message bye = {.type = MSG_GOODBYE};
+    bye.goodbye.why = str_of("killed");
+    say(1, bye);
+    turn(0);
+}
+
+START_TEST(a_server_that_lasted_counts_its_crashes_anew)
+{
+    ck_assert(!submit(1, (struct job_spec){.shard = 1, .serves = true}));
+    for (uint64_t i = 0; i < 5; i++)
+        serve_and_die(100 + i, 61);
+    ck_assert_int_eq(ended, JOB_RUNNING);
+    ck_assert_uint_eq(told[0], 0);
+    for (uint64_t i = 0; i < 2; i++)
+        serve_and_die(200 + i, 1);
+    ck_assert_uint_eq(told[0], 1); // three in a row: one of them was the last of those
+    ck_assert_uint_eq(n_failed, 1);
+}
+END_TEST
+
 START_TEST(a_gang_that_no_pod_can_hold_says_why)
 {
     hello(1, 11, 0, 1);
@@ -509,6 +585,8 @@ int main(void)
     tcase_add_test(t, too_many_failures_fail_the_job);
     tcase_add_test(t, a_gang_starts_only_when_all_are_armed);
     tcase_add_test(t, a_gang_that_no_pod_can_hold_says_why);
+    tcase_add_test(t, a_job_that_serves_has_one_rank_to_itself);
+    tcase_add_test(t, a_server_that_lasted_counts_its_crashes_anew);
     tcase_add_test(t, a_cancelled_job_lets_go_of_everything);
     tcase_add_test(t, lost_pods_are_not_remembered_for_ever);
     tcase_add_test(t, one_connection_does_not_fill_the_roster);

@@ -270,6 +270,28 @@ END_TEST
 
 // ---- gangs ---------------------------------------------------------------------
 
+START_TEST(requests_go_to_main_and_their_answers_out_once_welcome)
+{
+    struct rec_piece piece = {.request = 5, .what = 3, .bytes = {(const uint8_t *)"ab", 2}};
+    struct msg_served served = {.lease = 9, .pieces = &piece, .n_pieces = 1};
+    struct message ask = {.type = MSG_SERVE};
+    ask.serve = (struct msg_serve){.lease = 9, .request = 5, .what = 2};
+    turn_end();
+    step((struct link_event){.type = LINK_EVENT_SERVED, .served = &served});
+    ck_assert_ptr_null(sent(MSG_SERVED, 0)); // nobody to tell
+    welcome(INCARNATION);
+    receive(&ask);
+    const struct link_effect *e = effect(LINK_EFFECT_SERVE, 0);
+    ck_assert(e && e->message->serve.request == 5);
+    step((struct link_event){.type = LINK_EVENT_SERVED, .served = &served});
+    const struct message *m = sent(MSG_SERVED, 0);
+    ck_assert(m && m->served.lease == 9 && m->served.n_pieces == 1);
+    ck_assert_uint_eq(m->served.pieces[0].request, 5);
+    turn_end();
+    ck_assert_ptr_null(sent(MSG_SERVED, 0)); // once
+}
+END_TEST
+
 START_TEST(armed_means_that_nothing_is_held_and_results_went_first)
 {
     join();
@@ -385,6 +407,7 @@ static Suite *suite(void)
     tcase_add_test(c, forget_closes_the_job_and_lets_waiting_leases_go);
     tcase_add_test(c, a_revoked_lease_is_held_until_main_let_go_of_it);
     tcase_add_test(c, the_result_of_a_revoked_lease_is_sent_all_the_same);
+    tcase_add_test(c, requests_go_to_main_and_their_answers_out_once_welcome);
     tcase_add_test(c, armed_means_that_nothing_is_held_and_results_went_first);
     tcase_add_test(c, go_is_always_answered_and_handed_over_once);
     tcase_add_test(c, a_go_for_an_unknown_job_is_left_to_be_repeated);

@@ -168,7 +168,7 @@ END_TEST
 
 START_TEST(the_model_is_listed)
 {
-    serve_reply_models("olmoe", 5, &out);
+    serve_reply_models((const char *const[]){"olmoe"}, 1, 5, &out);
     struct value v = read_back(false);
     ck_assert_str_eq(text_at(&v, "object"), "list");
     ck_assert_str_eq(text_at(value_find(&v, "data")->items, "id"), "olmoe");

@@ -18,6 +18,7 @@ extern const struct workload workload_function;
 extern const struct workload workload_exec;
 extern const struct workload workload_allreduce;
 extern const struct workload workload_generate;
+extern const struct workload workload_serve;
 extern const struct workload workload_collbench;
 extern const struct workload workload_placement;
 
