@@ -7,10 +7,11 @@
 #include "worker/evaluate/generate_state.h"
 #include "worker/experts/chat.h"
 #include "worker/experts/model.h"
+#include "worker/tensor/team.h"
 
 enum { TOKENS_DEFAULT = 64, TOKENS_MOST = 1 << 24, LOGPROBS_MAX = 64 };
 
-static const char *const numerics[] = {"exact", NULL};
+static const char *const numerics[] = {"exact", "fast", NULL};
 static const char *const attention[] = {"split", "replicate", NULL};
 static const char *const placement[] = {"contiguous", NULL};
 static const char *const kv[] = {"f32", "f16", "q8_0", NULL};
@@ -29,7 +30,13 @@ static const struct param params[] = {
      .type = PARAM_STR,
      .choices = numerics,
      .fallback = "exact",
-     .help = "exact: float32 activations"},
+     .help = "exact: float32 activations; fast: of eight bits where weights are quantised"},
+    {.name = "threads",
+     .type = PARAM_INT,
+     .min = 1,
+     .max = TEAM_MAX,
+     .fallback = "1",
+     .help = "of each rank; changes no result"},
     {.name = "attention",
      .type = PARAM_STR,
      .choices = attention,
@@ -43,8 +50,7 @@ static const struct param params[] = {
     {.name = "kv",
      .type = PARAM_STR,
      .choices = kv,
-     .fallback = "f32",
-     .help = "what keys and values are stored as"},
+     .help = "what keys and values are stored as; f32, with fast numerics f16"},
     {.name = "chat",
      .type = PARAM_STR,
      .help =
@@ -125,9 +131,23 @@ static void take_stops(struct generator *g, const struct value *list)
                 (struct tokenizer_text){list->items[i].s, list->items[i].n};
 }
 
+static struct engine_options engine_of(const struct value *p)
+{
+    const char *store = text_of(p, "kv", "");
+    struct engine_options o = {
+        .numerics =
+            strcmp(text_of(p, "numerics", "exact"), "fast") == 0 ? ENGINE_FAST : ENGINE_EXACT,
+        .n_threads = (uint32_t)evaluate_int(NULL, p, "threads", 1),
+        .replicate = strcmp(text_of(p, "attention", "split"), "replicate") == 0,
+    };
+    for (uint32_t i = 0; kv[i]; i++)
+        if (strcmp(store, kv[i]) == 0)
+            o.kv = ENGINE_KV_F32 + i;
+    return o;
+}
+
 static enum error read_options(struct generator *g, const struct value *p, struct errtext *t)
 {
-    const char *store = text_of(p, "kv", "f32");
     struct stop_filter *filter = NULL;
     g->o = (struct generate_options){
         .ignore_eos = flag_of(p, "ignore_eos"),
@@ -135,10 +155,7 @@ static enum error read_options(struct generator *g, const struct value *p, struc
         .score = flag_of(p, "score"),
         .routing = flag_of(p, "routing"),
         .stream = flag_of(p, "stream"),
-        .replicate = strcmp(text_of(p, "attention", "split"), "replicate") == 0,
-        .kv = strcmp(store, "f16") == 0    ? ENGINE_KV_F16
-              : strcmp(store, "q8_0") == 0 ? ENGINE_KV_Q8_0
-                                           : ENGINE_KV_F32,
+        .engine = engine_of(p),
         .chat = text_of(p, "chat", NULL),
         .top_logprobs = (uint32_t)evaluate_int(NULL, p, "top_logprobs", 0),
     };

@@ -68,10 +68,9 @@ static uint32_t pool_of(const struct generator *g, const struct stream *list, ui
 
 static enum error make_engine(struct generator *g, struct group *group, struct errtext *t)
 {
-    struct engine_options o = {.kv = g->o.kv,
-                               .replicate = g->o.replicate,
-                               .n_positions = g->n_positions,
-                               .n_tokens = GENERATE_TOKENS_MAX};
+    struct engine_options o = g->o.engine;
+    o.n_positions = g->n_positions;
+    o.n_tokens = GENERATE_TOKENS_MAX;
     size_t row = g->model->h.n_vocab * sizeof(float);
     if (!g->logits) {
         size_t n = LOGITS_BYTES / row;

@@ -9,6 +9,7 @@
 #include "worker/evaluate/serve_state.h"
 #include "worker/experts/model.h"
 #include "worker/group.h"
+#include "worker/tensor/team.h"
 
 enum {
     STREAMS_DEFAULT = 16,
@@ -21,7 +22,7 @@ enum {
 // One rank alone sleeps on its mailbox.
 #define IDLE_NS (500 * CLOCK_MS)
 
-static const char *const numerics[] = {"exact", NULL};
+static const char *const numerics[] = {"exact", "fast", NULL};
 static const char *const attention[] = {"split", "replicate", NULL};
 static const char *const placement[] = {"contiguous", NULL};
 static const char *const kv[] = {"f32", "f16", "q8_0", NULL};
@@ -35,7 +36,13 @@ static const struct param params[] = {
      .type = PARAM_STR,
      .choices = numerics,
      .fallback = "exact",
-     .help = "exact: float32 activations"},
+     .help = "exact: float32 activations; fast: of eight bits where weights are quantised"},
+    {.name = "threads",
+     .type = PARAM_INT,
+     .min = 1,
+     .max = TEAM_MAX,
+     .fallback = "1",
+     .help = "of each rank; changes no result"},
     {.name = "attention",
      .type = PARAM_STR,
      .choices = attention,
@@ -49,8 +56,7 @@ static const struct param params[] = {
     {.name = "kv",
      .type = PARAM_STR,
      .choices = kv,
-     .fallback = "f32",
-     .help = "what keys and values are stored as"},
+     .help = "what keys and values are stored as; f32, with fast numerics f16"},
     {.name = "chat",
      .type = PARAM_STR,
      .help =
@@ -120,10 +126,9 @@ static enum error make_engine(struct server *s, struct group *group, struct errt
     s->n_positions = (s->n_positions + ENGINE_PAGE - 1) / ENGINE_PAGE * ENGINE_PAGE;
     s->n_context =
         s->n_positions < g->model->h.n_context ? s->n_positions : g->model->h.n_context;
-    struct engine_options o = {.kv = g->o.kv,
-                               .replicate = g->o.replicate,
-                               .n_positions = s->n_positions,
-                               .n_tokens = SERVE_TOKENS_MAX};
+    struct engine_options o = g->o.engine;
+    o.n_positions = s->n_positions;
+    o.n_tokens = SERVE_TOKENS_MAX;
     engine_destroy(g->engine);
     mem_free(g->logits);
     g->engine = NULL;
