@@ -81,7 +81,7 @@ REPLAY := $(patsubst tests/fuzz/fuzz_%.c,$(B)/bin/replay_%,$(FUZZ_SRC))
 FUZZER := $(patsubst tests/fuzz/%.c,$(B)/bin/%,$(FUZZ_SRC))
 BENCH  := $(call bin,$(BENCH_SRC))
 
-all: $(PROGRAMS) $(TOOLS) ## build the three programs and the tools (default)
+all: $(PROGRAMS) build/demo.gguf $(TOOLS) ## build the three programs and the tools (default)
 tests: all $(UNIT) $(SIM) $(MPITEST) $(ACTOR) $(REPLAY) $(addprefix $(B)/bin/,shoal-bench raw_zmq) ## build every test program
 .PHONY: all tests demo test bench bench-dispatch bench-experts bench-recipes benches lint tidy format asan \
         ubsan tsan fuzz fuzzers sim cover chaos compose-up compose-down compose-test install \
@@ -104,6 +104,10 @@ $(B)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(AR) rcs $@ $^
+
+# The model of cluster/jobs/generate.yaml.
+build/demo.gguf: $(B)/bin/make_model
+	$< --out $@
 
 # Whatever was linked last, build/bin shows its folder.
 current:

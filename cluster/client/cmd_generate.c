@@ -176,6 +176,7 @@ static int tell(const struct arguments *g, const struct value *doc, const struct
         return STATUS_FAILED;
     }
     print_rest(text, printed);
+    (void)fflush(stdout); // before what follows on the other stream
     (void)fprintf(stderr, "shoal: %.0f tokens, %.1f/s; prompt %.0f, %.1f/s\n",
                   show_number(value_find(doc, "result"), "new_tokens"),
                   show_number(stats, "decode_tokens_per_s"),
