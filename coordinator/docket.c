@@ -161,7 +161,8 @@ void docket_remove(struct shell *s, struct docket *r)
 
 // ---- looking up --------------------------------------------------------------------
 
-// The job of exactly this id, else the newest of this name, else the only one whose id begins so.
+// The job of exactly this id, else the newest of this name, else the only one whose id
+// begins so.
 enum error
 docket_find(const struct shell *s, const char *word, struct docket **out, struct errtext *t)
 {

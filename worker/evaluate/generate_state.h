@@ -33,7 +33,7 @@ struct generate_options {
     uint32_t max_tokens, top_logprobs;
     bool ignore_eos, last_logits, score, routing, stream;
     struct engine_options engine; // all but the room
-    const char *chat; // a template's name, or NULL: the model's own
+    const char *chat;             // a template's name, or NULL: the model's own
     struct tokenizer_text *stops;
     uint32_t n_stops;
 };
