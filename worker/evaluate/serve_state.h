@@ -51,7 +51,7 @@ struct server {
     uint32_t n_streams;
     struct serve_plan plan;
     int64_t told_open;
-    uint64_t seen; // the largest number of a request so far
+    uint64_t seen;   // the largest number of a request so far
     uint32_t nap_ms; // how long nobody looks, when nothing is to be done
 };
 
