@@ -491,20 +491,13 @@ void http_note_free(struct http_request *note)
 void http_answer(struct http_request *r, const struct http_answer *a)
 {
     struct http_inside *in = r->inside;
-    struct http *h = in->h;
-    (void)pthread_mutex_lock(&h->lock);
-    bool completed = in->completed; // nobody will read it
+    (void)pthread_mutex_lock(&in->h->lock);
     in->answer = *a;
     in->answered = true;
     in->held = false;
     buf_put(&in->out, a->bytes, a->n);
-    if (completed)
-        inside_unlink(in);
-    else
-        wake(in);
-    (void)pthread_mutex_unlock(&h->lock);
-    if (completed)
-        inside_free(in);
+    wake(in);
+    (void)pthread_mutex_unlock(&in->h->lock);
 }
 
 void http_stream(struct http_request *r, const char *content_type)

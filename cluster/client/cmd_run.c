@@ -85,7 +85,7 @@ static enum error run_job(const struct arguments *args,
                               .loud = args->verbose};
     struct caller_submission s = {.path = path, .name = args->name, .allow_exec = true};
     struct alone alone;
-    struct glance job;
+    struct glance job = {.gang = 1};
     enum error e = glance_at(path, a, &job, t);
     if (!e && job.serves && !args->http)
         e = errtext_set(t, ERR_INVALID, "%s: kind serve needs --http ADDRESS", path);

@@ -40,7 +40,7 @@ static void put_body(const struct step *x, struct arena *a)
     int32_t ids[TEXT_MAX];
     uint32_t n = 0;
     for (; x->prompt && x->prompt[n]; n++)
-        ids[n] = x->prompt[n];
+        ids[n] = (uint8_t)x->prompt[n];
     value_set(a, &sampling, "temperature", value_float(x->seed ? 1 : 0));
     value_set(a, &v, "tokens", value_bin(a, ids, n * sizeof *ids));
     value_set(a, &v, "max_tokens", value_uint(x->max_tokens));
