@@ -5,56 +5,21 @@
 
 #include "worker/evaluate/evaluate.h"
 #include "worker/evaluate/generate_state.h"
+#include "worker/evaluate/model_params.h"
 #include "worker/experts/chat.h"
 #include "worker/experts/model.h"
-#include "worker/tensor/team.h"
 
 enum { TOKENS_DEFAULT = 64, TOKENS_MOST = 1 << 24, LOGPROBS_MAX = 64 };
 
-static const char *const numerics[] = {"exact", "fast", NULL};
-static const char *const attention[] = {"split", "replicate", NULL};
-static const char *const placement[] = {"contiguous", NULL};
-static const char *const kv[] = {"f32", "f16", "q8_0", NULL};
 static const char *const logits[] = {"none", "last", NULL};
 
 static const struct param params[] = {
-    {.name = "model",
-     .type = PARAM_STR,
-     .required = true,
-     .help = "the GGUF file: a path that the workers see, or a name among files"},
+    MODEL_PARAM,
     {.name = "prompt",
      .type = PARAM_ANY,
      .searchable = true,
      .help = "a text, or a map of id, text or tokens or messages, add_special, parse_special"},
-    {.name = "numerics",
-     .type = PARAM_STR,
-     .choices = numerics,
-     .fallback = "exact",
-     .help = "exact: float32 activations; fast: of eight bits where weights are quantised"},
-    {.name = "threads",
-     .type = PARAM_INT,
-     .min = 1,
-     .max = TEAM_MAX,
-     .fallback = "1",
-     .help = "of each rank; changes no result"},
-    {.name = "attention",
-     .type = PARAM_STR,
-     .choices = attention,
-     .fallback = "split",
-     .help = "on a gang: heads split over its ranks, or all of it on each"},
-    {.name = "placement",
-     .type = PARAM_STR,
-     .choices = placement,
-     .fallback = "contiguous",
-     .help = "which ranks of a gang hold which experts; changes no result"},
-    {.name = "kv",
-     .type = PARAM_STR,
-     .choices = kv,
-     .help = "what keys and values are stored as; f32, with fast numerics f16"},
-    {.name = "chat",
-     .type = PARAM_STR,
-     .help =
-         "the chat template of messages by its family's name; the model's own when left out"},
+    MODEL_PARAMS,
     {.name = "max_tokens",
      .type = PARAM_INT,
      .searchable = true,
@@ -140,8 +105,8 @@ static struct engine_options engine_of(const struct value *p)
         .n_threads = (uint32_t)evaluate_int(NULL, p, "threads", 1),
         .replicate = strcmp(text_of(p, "attention", "split"), "replicate") == 0,
     };
-    for (uint32_t i = 0; kv[i]; i++)
-        if (strcmp(store, kv[i]) == 0)
+    for (uint32_t i = 0; model_kv[i]; i++)
+        if (strcmp(store, model_kv[i]) == 0)
             o.kv = ENGINE_KV_F32 + i;
     return o;
 }

@@ -68,9 +68,6 @@ static uint32_t pool_of(const struct generator *g, const struct stream *list, ui
 
 static enum error make_engine(struct generator *g, struct group *group, struct errtext *t)
 {
-    struct engine_options o = g->o.engine;
-    o.n_positions = g->n_positions;
-    o.n_tokens = GENERATE_TOKENS_MAX;
     size_t row = g->model->h.n_vocab * sizeof(float);
     if (!g->logits) {
         size_t n = LOGITS_BYTES / row;
@@ -78,23 +75,7 @@ static enum error make_engine(struct generator *g, struct group *group, struct e
         g->n_rows = n < GENERATE_STREAMS_MAX ? GENERATE_STREAMS_MAX : (uint32_t)n;
         g->logits = mem_try(g->n_rows * row, SIZE_MAX / 2);
     }
-    if (!g->logits)
-        return errtext_set(t, FAULT_WORKER, "no memory for %u rows of logits", g->n_rows);
-    enum error e = engine_create(g->model, &o, group, &g->engine, t);
-    // What does not fit the model will not fit it elsewhere.
-    return e && e != ERR_UNSUPPORTED ? FAULT_WORKER : e ? FAULT_JOB : OK;
-}
-
-// One rank without memory must not leave the others waiting inside the engine.
-static enum error
-agree(struct group *group, enum error mine, struct arena *a, struct errtext *t)
-{
-    uint8_t own = (uint8_t)mine, *all = arena_alloc(a, group_size(group));
-    group_allgather(group, &own, 1, all);
-    for (uint32_t i = 0; i < group_size(group); i++)
-        if (!mine && all[i])
-            mine = errtext_set(t, (enum error)all[i], "rank %u of the gang could not begin", i);
-    return mine;
+    return generate_engine(g, group, g->n_positions, GENERATE_TOKENS_MAX, t);
 }
 
 // A rank may have closed the job meanwhile, for others that it had to open: then all
@@ -106,13 +87,13 @@ static enum error ready_engine(struct batch_run *b, struct errtext *t)
     b->pages = pool_of(b->g, b->list, b->n);
     bool fits =
         g->engine && g->group == b->r->group && g->n_positions >= b->pages * ENGINE_PAGE;
-    if (!agree(b->r->group, fits ? OK : ERR_AGAIN, b->r->arena, t))
+    if (!generate_agree(b->r->group, fits ? OK : ERR_AGAIN, b->r->arena, t))
         return OK;
     engine_destroy(g->engine);
     g->engine = NULL;
     g->group = b->r->group;
     g->n_positions = b->pages * ENGINE_PAGE;
-    enum error e = agree(g->group, make_engine(g, g->group, t), b->r->arena, t);
+    enum error e = generate_agree(g->group, make_engine(g, g->group, t), b->r->arena, t);
     if (e) {
         engine_destroy(g->engine);
         g->engine = NULL;

@@ -103,7 +103,17 @@ enum error generate_row(struct generator *g,
                         struct stream *s,
                         const double seconds[2],
                         struct errtext *t);
-
 uint32_t generate_moe_layers(const struct generator *g);
+
+// generate_engine.c: g->engine, when g->logits are there; their n_rows is set.
+enum error generate_engine(struct generator *g,
+                           struct group *group,
+                           uint32_t n_positions,
+                           uint32_t n_tokens,
+                           struct errtext *t);
+// One rank without memory must not leave the others waiting inside the engine: the
+// error of one is everybody's.
+enum error
+generate_agree(struct group *group, enum error mine, struct arena *a, struct errtext *t);
 
 #endif

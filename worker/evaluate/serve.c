@@ -6,10 +6,10 @@
 
 #include "common/clock.h"
 #include "worker/evaluate/evaluate.h"
+#include "worker/evaluate/model_params.h"
 #include "worker/evaluate/serve_state.h"
 #include "worker/experts/model.h"
 #include "worker/group.h"
-#include "worker/tensor/team.h"
 
 enum {
     STREAMS_DEFAULT = 16,
@@ -22,45 +22,9 @@ enum {
 // One rank alone sleeps on its mailbox.
 #define IDLE_NS (500 * CLOCK_MS)
 
-static const char *const numerics[] = {"exact", "fast", NULL};
-static const char *const attention[] = {"split", "replicate", NULL};
-static const char *const placement[] = {"contiguous", NULL};
-static const char *const kv[] = {"f32", "f16", "q8_0", NULL};
-
 static const struct param params[] = {
-    {.name = "model",
-     .type = PARAM_STR,
-     .required = true,
-     .help = "the GGUF file: a path that the workers see, or a name among files"},
-    {.name = "numerics",
-     .type = PARAM_STR,
-     .choices = numerics,
-     .fallback = "exact",
-     .help = "exact: float32 activations; fast: of eight bits where weights are quantised"},
-    {.name = "threads",
-     .type = PARAM_INT,
-     .min = 1,
-     .max = TEAM_MAX,
-     .fallback = "1",
-     .help = "of each rank; changes no result"},
-    {.name = "attention",
-     .type = PARAM_STR,
-     .choices = attention,
-     .fallback = "split",
-     .help = "on a gang: heads split over its ranks, or all of it on each"},
-    {.name = "placement",
-     .type = PARAM_STR,
-     .choices = placement,
-     .fallback = "contiguous",
-     .help = "which ranks of a gang hold which experts; changes no result"},
-    {.name = "kv",
-     .type = PARAM_STR,
-     .choices = kv,
-     .help = "what keys and values are stored as; f32, with fast numerics f16"},
-    {.name = "chat",
-     .type = PARAM_STR,
-     .help =
-         "the chat template of messages by its family's name; the model's own when left out"},
+    MODEL_PARAM,
+    MODEL_PARAMS,
     {.name = "cache_tokens",
      .type = PARAM_INT,
      .min = ENGINE_PAGE,
@@ -126,30 +90,12 @@ static enum error make_engine(struct server *s, struct group *group, struct errt
     s->n_positions = (s->n_positions + ENGINE_PAGE - 1) / ENGINE_PAGE * ENGINE_PAGE;
     s->n_context =
         s->n_positions < g->model->h.n_context ? s->n_positions : g->model->h.n_context;
-    struct engine_options o = g->o.engine;
-    o.n_positions = s->n_positions;
-    o.n_tokens = SERVE_TOKENS_MAX;
     engine_destroy(g->engine);
     mem_free(g->logits);
     g->engine = NULL;
     g->n_rows = s->streams_max;
     g->logits = mem_try(g->n_rows * (size_t)g->model->h.n_vocab * sizeof(float), SIZE_MAX / 2);
-    if (!g->logits)
-        return errtext_set(t, FAULT_WORKER, "no memory for %u rows of logits", g->n_rows);
-    enum error e = engine_create(g->model, &o, group, &g->engine, t);
-    return e && e != ERR_UNSUPPORTED ? FAULT_WORKER : e ? FAULT_JOB : OK;
-}
-
-// One rank without memory must not leave the others waiting inside the engine.
-static enum error
-agree(struct group *group, enum error mine, struct arena *a, struct errtext *t)
-{
-    uint8_t own = (uint8_t)mine, *all = arena_alloc(a, group_size(group));
-    group_allgather(group, &own, 1, all);
-    for (uint32_t i = 0; i < group_size(group); i++)
-        if (!mine && all[i])
-            mine = errtext_set(t, (enum error)all[i], "rank %u of the gang could not begin", i);
-    return mine;
+    return generate_engine(g, group, s->n_positions, SERVE_TOKENS_MAX, t);
 }
 
 // ---- rounds ------------------------------------------------------------------------------
@@ -223,7 +169,7 @@ static enum error run_serve(void *state, struct run *r, struct errtext *t)
     s->seen = 0;
     s->nap_ms = 0;
     s->pages_taken = 0;
-    enum error e = agree(r->group, make_engine(s, r->group, t), r->arena, t);
+    enum error e = generate_agree(r->group, make_engine(s, r->group, t), r->arena, t);
     if (!e)
         e = serve(s, t);
     if (s->g->engine)
