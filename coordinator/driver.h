@@ -32,6 +32,8 @@
 #include "common/error.h"
 #include "common/value.h"
 
+struct buf;
+
 // What a job's metrics are called when the workload fixes them.
 struct driver_workload {
     const char *name;
@@ -94,6 +96,13 @@ struct driver_output {
     } * blobs;
     uint32_t n_blobs;
 };
+
+// One more of out->blobs, which has room, and its hash in `hex`.  The bytes stay the
+// caller's: they may be large, and outlive the step.
+void driver_add_blob(struct driver_output *out,
+                     const char *name,
+                     const struct buf *b,
+                     char hex[65]);
 
 struct driver {
     const char *name; // the job file's `kind`

@@ -65,16 +65,6 @@ static struct value texts_of(struct generate *g, struct arena *a)
     return list;
 }
 
-static void
-add_blob(struct driver_output *out, const char *name, const struct buf *b, char hex[65])
-{
-    struct sha256 hash = sha256_of(b->bytes, b->n);
-
-    sha256_hex(&hash, hex);
-    out->blobs[out->n_blobs++] =
-        (struct driver_blob){.name = name, .bytes = buf_cstr(b), .n = b->n};
-}
-
 // The hashes of what items returned, in the prompts' order: the artefact is their
 // blobs one behind the other.  False: there are none.
 static bool
@@ -92,7 +82,7 @@ add_part(struct generate *g, struct driver_output *out, enum generate_part p, ch
         }
     if (!list->n)
         return false;
-    add_blob(out, generate_part_names[p], list, hex);
+    driver_add_blob(out, generate_part_names[p], list, hex);
     out->blobs[out->n_blobs - 1].is_list = true;
     return true;
 }
@@ -229,7 +219,7 @@ void generate_finish(struct generate *g, struct driver_output *out)
     put(a, &v, "failed", value_uint(g->n_failed));
     put_counts(g, out, &v);
     put_rows(g);
-    add_blob(out, "results.jsonl", &g->results, hex);
+    driver_add_blob(out, "results.jsonl", &g->results, hex);
     put(a, &v, "rows", value_str(a, hex));
     if (g->n <= TEXTS_SHOWN)
         put(a, &v, "texts", texts_of(g, a));

@@ -63,17 +63,6 @@ static struct value point_value(const struct sweep *s, uint32_t i, struct arena 
 
 // ---- blobs ------------------------------------------------------------------
 
-// A blob's bytes stay with the state: they may be large, and outlive the step.
-static void
-add_blob(struct driver_output *out, const char *name, const struct buf *b, char hex[65])
-{
-    struct sha256 hash = sha256_of(b->bytes, b->n);
-
-    sha256_hex(&hash, hex);
-    out->blobs[out->n_blobs++] =
-        (struct driver_blob){.name = name, .bytes = buf_cstr(b), .n = b->n};
-}
-
 static void put_metrics(const struct sweep *s, uint64_t item, struct buf *out)
 {
     struct arena *a = s->scratch;
@@ -125,7 +114,7 @@ static void put_rows(struct sweep *s, struct driver_output *out, struct value *r
     buf_init(&s->blob, SIZE_MAX / 4);
     for (uint64_t i = 0; i < s->n_items; i++)
         put_row(s, i, &s->blob);
-    add_blob(out, "rows.jsonl", &s->blob, hex);
+    driver_add_blob(out, "rows.jsonl", &s->blob, hex);
     value_set(out->arena, result, "rows", value_str(out->arena, hex));
 }
 
@@ -149,7 +138,7 @@ static void put_points(struct sweep *s, struct driver_output *out, struct value 
         buf_puts(&s->points_blob, "\n");
         arena_reset(s->scratch);
     }
-    add_blob(out, "points.jsonl", &s->points_blob, hex);
+    driver_add_blob(out, "points.jsonl", &s->points_blob, hex);
     value_set(a, result, "n_points", value_uint(s->n_points));
     value_set(a, result, "points", value_str(a, hex));
 }

@@ -213,4 +213,34 @@ static void list_models(void)
     qsort(names, (size_t)n_names, sizeof names[0], by_name);
 }
 
+// A sequence alone and in one piece.
+static float *in_one_piece(struct engine *e, const int32_t *tokens, uint32_t n)
+{
+    float *logits = arena_room(arena, (size_t)n * n_vocab * sizeof *logits);
+    struct engine_run run = {engine_open(e), tokens, n, n, logits, NULL};
+    ck_assert_int_eq(engine_step(e, &run, 1), OK);
+    return logits;
+}
+
+// In pieces of all lengths, beside a neighbour, begun with pages of sequence 0, which
+// was all of it: bits as in `whole`.
+static void check_pieces(
+    const char *name, struct engine *e, const int32_t *tokens, uint32_t n, const float *whole)
+{
+    float *got = arena_room(arena, (size_t)n * n_vocab * sizeof *got);
+    uint32_t mine = engine_open(e), beside = engine_open(e);
+    uint32_t at = engine_reuse(e, mine, 0, 70);
+    ck_assert_uint_eq(at, ENGINE_PAGE);
+    for (uint32_t piece = 1; at < n; at += piece++) {
+        piece = piece < n - at ? piece : n - at;
+        struct engine_run runs[2] = {{beside, tokens + at, piece / 2, 0, NULL, NULL},
+                                     {mine, tokens + at, piece, piece, got, NULL}};
+        ck_assert_int_eq(engine_step(e, runs, 2), OK);
+        ck_assert_msg(
+            memcmp(got, whole + (size_t)at * n_vocab, (size_t)piece * n_vocab * sizeof *got)
+                == 0,
+            "%s: other bits from position %u on", name, at);
+    }
+}
+
 #endif

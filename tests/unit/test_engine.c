@@ -104,16 +104,6 @@ END_TEST
 
 // ---- the same bits -----------------------------------------------------------------------
 
-// The perplexity text alone and in one piece.
-static float *in_one_piece(struct engine *e, const int32_t *tokens, uint32_t n)
-{
-    float *logits = arena_room(arena, (size_t)n * n_vocab * sizeof *logits);
-    struct engine_run run = {engine_open(e), tokens, n, n, logits, NULL};
-    ck_assert_int_eq(engine_step(e, &run, 1), OK);
-    return logits;
-}
-
-// In pieces of all lengths, beside a neighbour, begun with another's pages.
 START_TEST(a_logit_depends_on_its_sequence_alone)
 {
     load(names[_i]);
@@ -122,22 +112,7 @@ START_TEST(a_logit_depends_on_its_sequence_alone)
     const struct value *text = value_find(value_find(&expected, "ppl"), "tokens");
     uint32_t n = text->n < 200 ? text->n : 200;
     int32_t *tokens = integers(text);
-    float *whole = in_one_piece(e, tokens, n);
-    float *got = arena_room(arena, (size_t)n * n_vocab * sizeof *got);
-    float *other = arena_room(arena, (size_t)n * n_vocab * sizeof *other);
-    uint32_t mine = engine_open(e), beside = engine_open(e);
-    uint32_t at = engine_reuse(e, mine, 0, 70);
-    ck_assert_uint_eq(at, ENGINE_PAGE);
-    for (uint32_t piece = 1; at < n; at += piece++) {
-        piece = piece < n - at ? piece : n - at;
-        struct engine_run runs[2] = {{beside, tokens + at, piece / 2, 0, other, NULL},
-                                     {mine, tokens + at, piece, piece, got, NULL}};
-        ck_assert_int_eq(engine_step(e, runs, 2), OK);
-        ck_assert_msg(
-            memcmp(got, whole + (size_t)at * n_vocab, (size_t)piece * n_vocab * sizeof *got)
-                == 0,
-            "%s: other bits from position %u on", names[_i], at);
-    }
+    check_pieces(names[_i], e, tokens, n, in_one_piece(e, tokens, n));
     engine_destroy(e);
     unload();
 }

@@ -101,33 +101,6 @@ END_TEST
 
 enum { N = 150 };
 
-static float *logits_of(struct engine *e, const int32_t *tokens)
-{
-    float *logits = arena_room(arena, (size_t)N * n_vocab * sizeof *logits);
-    struct engine_run run = {engine_open(e), tokens, N, N, logits, NULL};
-    ck_assert_int_eq(engine_step(e, &run, 1), OK);
-    return logits;
-}
-
-// In pieces of all lengths, beside a neighbour, begun with another's pages.
-static void check_pieces(struct engine *e, const int32_t *tokens, const float *want)
-{
-    float *got = arena_room(arena, (size_t)N * n_vocab * sizeof *got);
-    uint32_t mine = engine_open(e), beside = engine_open(e);
-    uint32_t at = engine_reuse(e, mine, 0, 70);
-    ck_assert_uint_eq(at, ENGINE_PAGE);
-    for (uint32_t piece = 1; at < N; at += piece++) {
-        piece = piece < N - at ? piece : N - at;
-        struct engine_run runs[2] = {{beside, tokens + at, piece / 2, 0, NULL, NULL},
-                                     {mine, tokens + at, piece, piece, got, NULL}};
-        ck_assert_int_eq(engine_step(e, runs, 2), OK);
-        ck_assert_msg(
-            memcmp(got, want + (size_t)at * n_vocab, (size_t)piece * n_vocab * sizeof *got)
-                == 0,
-            "other bits from position %u on", at);
-    }
-}
-
 START_TEST(neither_class_nor_team_nor_batch_changes_a_bit)
 {
     static const char *const classes[] = {"avx512", "avx2", "portable"};
@@ -140,13 +113,13 @@ START_TEST(neither_class_nor_team_nor_batch_changes_a_bit)
         if (kernels_force(classes[k], &t) == ERR_UNSUPPORTED)
             continue;
         struct engine *e = create(ENGINE_FAST, ENGINE_KV_DEFAULT, k + 1);
-        const float *got = logits_of(e, tokens);
+        const float *got = in_one_piece(e, tokens, N);
         if (!want)
             want = got;
         ck_assert_msg(memcmp(got, want, (size_t)N * n_vocab * sizeof *got) == 0,
                       "%s: other bits, %s, %u threads", names[_i], classes[k], k + 1);
         if (k < 2)
-            check_pieces(e, tokens, want);
+            check_pieces(names[_i], e, tokens, N, want);
         engine_destroy(e);
     }
     unload();

@@ -64,8 +64,9 @@ static void make_part(float *x, size_t n, uint64_t seed, uint32_t part, uint64_t
         x[i] = (float)((int32_t)(rng_u32(&r) >> 8) - (1 << 23)) * 0x1p-23f;
 }
 
-static enum error run_item(const struct state *s, struct run *r, uint32_t i, struct errtext *t)
+static enum error run_item(const void *state, struct run *r, uint32_t i, struct errtext *t)
 {
+    const struct state *s = state;
     const struct value *over = r->overrides ? r->overrides[i] : NULL;
     size_t n = (size_t)evaluate_int(over, NULL, "n", s->n);
     uint32_t parts = (uint32_t)evaluate_int(over, NULL, "parts", s->parts);
@@ -91,15 +92,7 @@ static enum error run_item(const struct state *s, struct run *r, uint32_t i, str
 
 static enum error run_allreduce(void *state, struct run *r, struct errtext *t)
 {
-    for (uint32_t i = 0; i < r->count; i++) {
-        enum error e = run_item(state, r, i, t);
-        if (e)
-            return e;
-        run_progress(r);
-        if (run_cancelled(r))
-            return OK;
-    }
-    return OK;
+    return evaluate_each(run_item, state, r, t);
 }
 
 const struct workload workload_allreduce = {

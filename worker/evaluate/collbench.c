@@ -248,8 +248,9 @@ static bool all_are(struct group *g, bool ready)
     return ready;
 }
 
-static enum error run_item(const struct state *s, struct run *r, uint32_t i, struct errtext *t)
+static enum error run_item(const void *state, struct run *r, uint32_t i, struct errtext *t)
 {
+    const struct state *s = state;
     const struct value *over = r->overrides ? r->overrides[i] : NULL;
     const struct value *name = evaluate_find(over, &s->params, "operation");
     operation_fn operation = operation_named(name ? name->s : operations[0]);
@@ -283,15 +284,7 @@ static enum error run_item(const struct state *s, struct run *r, uint32_t i, str
 
 static enum error run_collbench(void *state, struct run *r, struct errtext *t)
 {
-    for (uint32_t i = 0; i < r->count; i++) {
-        enum error e = run_item(state, r, i, t);
-        if (e)
-            return e;
-        run_progress(r);
-        if (run_cancelled(r))
-            return OK;
-    }
-    return OK;
+    return evaluate_each(run_item, state, r, t);
 }
 
 const struct workload workload_collbench = {

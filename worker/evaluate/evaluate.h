@@ -49,4 +49,22 @@ evaluate_rng(uint64_t seed, uint32_t entity, uint32_t stream, uint64_t item)
     return rng_at(high ? hash_mix64(seed ^ high) : seed, entity, stream, (uint32_t)item);
 }
 
+// The lease's items one by one, until one fails or the lease is taken back.
+static inline enum error evaluate_each(
+    enum error (*item)(const void *state, struct run *r, uint32_t i, struct errtext *t),
+    const void *state,
+    struct run *r,
+    struct errtext *t)
+{
+    for (uint32_t i = 0; i < r->count; i++) {
+        enum error e = item(state, r, i, t);
+        if (e)
+            return e;
+        run_progress(r);
+        if (run_cancelled(r))
+            return OK;
+    }
+    return OK;
+}
+
 #endif
