@@ -9,7 +9,7 @@
 
 // Parts for each member: enough that one which starts late, or runs slowly, leaves
 // its share to the others.
-enum { PARTS_EACH = 10 };
+enum { PARTS_EACH = 16 };
 
 // ---- by tokens -----------------------------------------------------------------------
 
