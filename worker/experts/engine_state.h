@@ -68,25 +68,34 @@ struct operand {
     uint32_t n;
 };
 struct operand engine_operand(struct engine *e, float *x, size_t n_in, uint32_t n);
-// The same of silu(gate) up, which takes gate's place.
-struct operand
-engine_swiglu(struct engine *e, float *gate, const float *up, size_t n_in, uint32_t n);
 
-// y[n][rows] of a tensor's slice `z` (of its third dimension) with x.
+// y[n][rows] of a tensor's slice `z` (of its third dimension) with x.  With `up`, which
+// has w's shape, y = silu(w x) (up x), and its codes where there is room for them.
 struct product {
-    const struct gguf_tensor *w;
+    const struct gguf_tensor *w, *up;
     uint32_t z;
     struct range rows;
     struct operand x;
     float *y;
+    float *up_y;                 // [n][rows], what `up` gives
+    struct packed_x *const *act; // [n], or NULL
 };
 void engine_products(struct engine *e, const struct product *list, uint32_t n);
+// Some rows of one, by whoever calls.
+void engine_multiply(const struct engine *e, const struct product *p, struct range rows);
 // One with room for its results.
 struct product engine_part_of(struct engine *e,
                               const struct gguf_tensor *w,
                               uint32_t z,
                               struct range rows,
                               const struct operand *x);
+// silu(gate x) (up x), with room for its codes when `coded`; the operand that it makes.
+struct product engine_gated_of(struct engine *e,
+                               const struct gguf_tensor *const gate_up[2],
+                               struct range rows,
+                               const struct operand *x,
+                               bool coded);
+struct operand engine_gated(struct engine *e, const struct product *p);
 // One made at once: some rows, or all of them on every rank.
 float *engine_rows(struct engine *e,
                    const struct gguf_tensor *w,
