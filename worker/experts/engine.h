@@ -40,6 +40,8 @@ enum engine_numerics { ENGINE_EXACT, ENGINE_FAST };
 // for each size of step what was faster.
 enum engine_experts { ENGINE_EXPERTS_MEASURED, ENGINE_EXPERTS_SLICED, ENGINE_EXPERTS_WHOLE };
 
+#define ENGINE_SPARE UINT32_MAX
+
 struct engine_options {
     enum engine_numerics numerics;
     uint32_t n_threads;   // of this rank, at most TEAM_MAX; 0: 1
@@ -49,7 +51,9 @@ struct engine_options {
     uint32_t n_tokens;    // most tokens of one step; 0: 512
     enum engine_experts experts;
     const char *placement; // of whole experts: a rule of placement.h; NULL: contiguous
-    uint32_t n_spare;      // copies of experts that each rank has beyond its share
+    // Copies of experts that each rank has beyond its share; ENGINE_SPARE: an eighth of
+    // the share when balanced, else none.
+    uint32_t n_spare;
 };
 
 struct engine;

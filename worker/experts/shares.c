@@ -163,6 +163,15 @@ pack_together(struct engine *e, struct group *node, bool whole, struct weights_s
     return err;
 }
 
+// The file's bytes of a packed tensor are not looked at again, unless it is the table of
+// embeddings too.
+static void rest(const struct gguf_tensor *t, void *arg)
+{
+    const struct model *m = arg;
+    if (t != m->embed)
+        gguf_tensor_rest(m->file, t);
+}
+
 enum error engine_pack(struct engine *e, bool whole, struct errtext *t)
 {
     struct weights_share *list = mem_alloc(n_shares(e) * sizeof *list);
@@ -174,6 +183,8 @@ enum error engine_pack(struct engine *e, bool whole, struct errtext *t)
         list_shares(e, whole, list);
         err = weights_create(list, n_shares(e), e->team, NULL, &e->weights, t);
     }
+    if (!err)
+        weights_each(e->weights, rest, (void *)(uintptr_t)e->m);
     uint8_t own = has_all_experts(e, list), *has = mem_alloc(e->size);
     group_allgather(e->group, &own, 1, has);
     for (uint32_t r = 0; r < e->size; r++)

@@ -142,6 +142,12 @@ size_t weights_bytes(const struct weights *w)
     return w->bytes;
 }
 
+void weights_each(const struct weights *w, weights_fn fn, void *arg)
+{
+    for (uint32_t i = 0; i < w->n; i++)
+        fn(w->shares[i].s.tensor, arg);
+}
+
 const uint8_t *
 weights_find(const struct weights *w, const struct gguf_tensor *t, uint32_t z, uint32_t row)
 {

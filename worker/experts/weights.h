@@ -44,6 +44,9 @@ MUST_CHECK enum error weights_create(const struct weights_share *shares,
                                      struct errtext *t);
 void weights_destroy(struct weights *w); // NULL is fine
 size_t weights_bytes(const struct weights *w);
+// fn for each tensor that was packed.
+typedef void (*weights_fn)(const struct gguf_tensor *t, void *arg);
+void weights_each(const struct weights *w, weights_fn fn, void *arg);
 
 // Groups from row `row` (a group's first) of slice `z` on; NULL where the tensor is
 // not packed.  They must be in the share.

@@ -34,8 +34,12 @@ struct whole {
 // Spare copies as far as every device can have one of each.
 static struct placement_shape shape_of(const struct engine *e, const struct engine_options *o)
 {
-    uint32_t n = e->m->h.n_experts;
-    uint64_t most = (uint64_t)n * e->size, slots = n + (uint64_t)o->n_spare * e->size;
+    uint32_t n = e->m->h.n_experts, spare = o->n_spare;
+    if (spare == ENGINE_SPARE && o->placement && strcmp(o->placement, "balanced") == 0)
+        spare = (n + 8 * e->size - 1) / (8 * e->size);
+    else if (spare == ENGINE_SPARE)
+        spare = 0;
+    uint64_t most = (uint64_t)n * e->size, slots = n + (uint64_t)spare * e->size;
     return (struct placement_shape){.n_experts = n,
                                     .n_slots = (uint32_t)(slots < most ? slots : most),
                                     .n_groups = e->m->h.n_groups,
