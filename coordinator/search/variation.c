@@ -3,7 +3,7 @@
 
 #include "common/math.h"
 
-#define REACH_BITS 16.0
+#define REACH_BITS 10.0
 
 enum { STEP_TRIES = 8 };
 

@@ -21,7 +21,7 @@ struct variation {
     const struct space *space;
     const struct point *a, *b; // b NULL: one parent
     double eta;                // distribution index of crossover and mutation of numbers
-    double reach;              // > 0: numbers move by reach * 2^-(16 u) instead
+    double reach;              // > 0: numbers move by reach * 2^-(10 u) instead
     double rate;               // chance of a gene to mutate
     uint32_t forced;           // the gene of a that mutates in any case; UINT32_MAX: none
     struct rng rng;
