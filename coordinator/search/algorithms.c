@@ -25,6 +25,8 @@ const struct algorithm *const algorithms[] = {
     &evolution_algorithm,
     &ga_algorithm,
     &tpe_algorithm,
+    &mcts_algorithm,
+    &reinforce_algorithm,
     NULL,
     // clang-format on
 };
