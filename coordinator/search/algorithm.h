@@ -85,6 +85,7 @@ extern const struct algorithm grid_algorithm;
 extern const struct algorithm anneal_algorithm;
 extern const struct algorithm evolution_algorithm;
 extern const struct algorithm mcts_algorithm;
+extern const struct algorithm smbo_algorithm;
 extern const struct algorithm reinforce_algorithm;
 
 #endif

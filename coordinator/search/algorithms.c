@@ -26,6 +26,7 @@ const struct algorithm *const algorithms[] = {
     &ga_algorithm,
     &tpe_algorithm,
     &mcts_algorithm,
+    &smbo_algorithm,
     &reinforce_algorithm,
     NULL,
     // clang-format on
