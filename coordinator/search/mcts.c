@@ -10,7 +10,7 @@ enum knob_index { KNOB_EXPLORATION, KNOB_BISECT, KNOB_IMITATION };
 
 enum { ENTITY_ASK = 1 };
 
-// A number's scale is cut into so many cells, and without `bisect` into so few at once.
+// A number's scale is cut into so many cells, without `bisect` into so few parts at once.
 enum { CELLS = 64, PARTS = 8, WHOLE_MAX = 32 };
 
 // Told trials of which the best is imitated.
@@ -51,7 +51,6 @@ struct mcts {
 // Options (of a float: cells) [low, high).
 struct span {
     uint64_t low, high;
-    bool is_last; // no further cut without `bisect`
 };
 
 static uint32_t add_node(struct mcts *m, uint32_t part)
@@ -91,7 +90,7 @@ static void destroy(void *state)
 // --- a decision as one or more cuts ----------------------------------------------------
 static struct span whole(const struct slot *s)
 {
-    return (struct span){0, s->kind == SLOT_FLOAT ? CELLS : s->n, false};
+    return (struct span){0, s->kind == SLOT_FLOAT ? CELLS : s->n};
 }
 
 static uint64_t cell_of(const struct slot *s, struct gene g)
@@ -107,7 +106,7 @@ static uint64_t n_parts(const struct mcts *m, const struct slot *s, const struct
 {
     uint64_t width = r->high - r->low;
 
-    if (width <= 1 || r->is_last)
+    if (width <= 1)
         return 1;
     if (s->kind == SLOT_CHOICE)
         return width;
@@ -116,23 +115,22 @@ static uint64_t n_parts(const struct mcts *m, const struct slot *s, const struct
     return s->kind == SLOT_GRID && width <= WHOLE_MAX ? width : width < PARTS ? width : PARTS;
 }
 
-static struct span part_of(const struct mcts *m, const struct span *r, uint64_t n, uint64_t i)
+static struct span part_of(const struct span *r, uint64_t n, uint64_t i)
 {
     uint64_t width = r->high - r->low;
     // Not width * i / n, which would overflow.
     uint64_t each = width / n, more = width % n;
     struct span p = {.low = r->low + each * i + (i < more ? i : more)};
     p.high = p.low + each + (i < more);
-    p.is_last = !m->bisects || n == width;
     return p;
 }
 
-static uint64_t part_with(const struct mcts *m, const struct span *r, uint64_t n, uint64_t cell)
+static uint64_t part_with(const struct span *r, uint64_t n, uint64_t cell)
 {
     uint64_t low = 0, high = n;
     while (high - low > 1) {
         uint64_t mid = low + (high - low) / 2;
-        if (part_of(m, r, n, mid).low <= cell)
+        if (part_of(r, n, mid).low <= cell)
             low = mid;
         else
             high = mid;
@@ -187,8 +185,8 @@ static void tell(void *state, uint32_t record)
         uint64_t cell = cell_of(s, point->genes[i]), n;
         struct span r = whole(s);
         while (!p.is_done && (n = n_parts(m, s, &r)) > 1) {
-            uint64_t part = part_with(m, &r, n, cell);
-            r = part_of(m, &r, n, part);
+            uint64_t part = part_with(&r, n, cell);
+            r = part_of(&r, n, part);
             descend(m, &p, part);
         }
     }
@@ -279,7 +277,7 @@ cut(struct ask_state *a, const struct decision *d, const struct span *r, uint64_
     bool strays = a->stray > 0 && rng_f64(&a->rng) < a->stray;
 
     for (uint64_t i = 0; i < n; i++) {
-        struct span p = part_of(m, r, n, i);
+        struct span p = part_of(r, n, i);
         if (!has_option(d, &p))
             continue;
         if (strays && rng_below(&a->rng, ++best.n_new) == 0)
@@ -287,7 +285,7 @@ cut(struct ask_state *a, const struct decision *d, const struct span *r, uint64_
         else if (!strays)
             weigh(a, d, &p, i, &best);
     }
-    struct span p = part_of(m, r, n, best.part);
+    struct span p = part_of(r, n, best.part);
     a->node = child_of(m, a->node, best.part);
     a->is_rollout = a->node == NONE;
     keep_pending(m, d, &p);

@@ -11,6 +11,8 @@ enum { TABLE_MAX = 16, KNOTS = 9 };
 
 // The constant is not to be shrunk: it is a feature of this size.
 #define CONSTANT 10.0
+// A parabola along a number is shrunk less than what the hats add to it.
+#define SMOOTH 3.0
 
 struct feature {
     uint32_t i;
@@ -46,7 +48,7 @@ struct ngram *ngram_create(const struct history *h, double ridge)
         bool follows = i > 0 && s->slots[i].dimension == s->slots[i - 1].dimension;
         g->families[i] = follows ? g->families[i - 1] : i;
     }
-    g->features = mem_alloc((4 * (size_t)s->n_genes_max + 4) * sizeof *g->features);
+    g->features = mem_alloc((4 * (size_t)s->n_genes_max + 8) * sizeof *g->features);
     return g;
 }
 
@@ -128,7 +130,16 @@ static bool is_table(const struct slot *s)
     return s->kind == SLOT_CHOICE || (s->kind == SLOT_GRID && s->n <= TABLE_MAX);
 }
 
-enum kind { KIND_CONSTANT, KIND_OPTION, KIND_HAT, KIND_PAIR, KIND_COUNT, KIND_NEIGHBOURS };
+enum kind {
+    KIND_CONSTANT,
+    KIND_OPTION,
+    KIND_HAT,
+    KIND_PAIR,
+    KIND_COUNT,
+    KIND_NEIGHBOURS,
+    KIND_SLOPE,
+    KIND_BEND
+};
 
 static void put_number(struct ngram *g, bool learns, const struct slot *s, struct gene gene)
 {
@@ -138,6 +149,9 @@ static void put_number(struct ngram *g, bool learns, const struct slot *s, struc
 
     put(g, learns, key_of(KIND_HAT, gene.slot, knot, 0, 0), 1 - part);
     put(g, learns, key_of(KIND_HAT, gene.slot, knot + 1, 0, 0), part);
+    double u = 2 * slot_unit(s, gene) - 1;
+    put(g, learns, key_of(KIND_SLOPE, gene.slot, 0, 0, 0), SMOOTH * u);
+    put(g, learns, key_of(KIND_BEND, gene.slot, 0, 0, 0), SMOOTH * u * u);
 }
 
 static void put_options(struct ngram *g, bool learns, const struct point *p, uint32_t i)

@@ -2,8 +2,8 @@
 // ngram.h - a linear model of a loss on what stands in a point and what stands side by
 // side there.
 //
-// Features of a point: a constant; each option taken, by its decision; numbers as hat
-// functions over knots; each pair of neighbouring options, by their decisions; and within
+// Features of a point: a constant; each option taken, by its decision; numbers as a
+// parabola and hat functions over knots; each pair of neighbouring options, by their decisions; and within
 // a sequence how often each value and each pair of values occurs, wherever.  Features are
 // numbered as they are first seen; beyond NGRAM_MAX they share numbers.
 //
