@@ -34,7 +34,7 @@ struct contender {
     const char *baselines[5];
 };
 
-enum { RANDOM = 0, TPE = 2, N_CONTENDERS = 7 };
+enum { RANDOM = 0, TPE = 2, N_CONTENDERS = 8 };
 
 static const struct contender contenders[N_CONTENDERS] = {
     {"random", "name: random", {"random", NULL}},
@@ -44,6 +44,7 @@ static const struct contender contenders[N_CONTENDERS] = {
     {"ga", "name: ga", {"deap_ga", "regevo", NULL}},
     {"ga-regevo", "name: ga", {"regevo", NULL}},
     {"hillclimb", "name: hillclimb", {"hillclimb", NULL}},
+    {"cmaes", "name: cmaes", {"cmaes", NULL}},
 };
 
 struct problem {
