@@ -11,14 +11,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/hash.h"
 #include "common/math.h"
 #include "common/mem.h"
 #include "coordinator/search/algorithm.h"
 #include "coordinator/search/cmaes_dist.h"
+#include "coordinator/search/sobol_net.h"
 
 enum knob_index { KNOB_POPULATION, KNOB_SIGMA, KNOB_RATE, KNOB_BIPOP };
 
-enum { ENTITY_ASK = 1, ENTITY_LATENT = 2, ENTITY_RESTART = 3 };
+enum { ENTITY_ASK = 1, ENTITY_LATENT = 2, ENTITY_RESTART = 3, ENTITY_SCRAMBLE = 4 };
 enum { LAMBDA_MAX = 4096, RESAMPLES = 32, CELLS_MAX = 1000000 };
 
 static const struct knob knobs_table[] = {
@@ -53,6 +55,7 @@ struct cmaes {
     struct score best;
     bool has_best;
     double first_spread; // of the losses of the run's first generation
+    uint64_t scramble;
     char remark[160];
 };
 
@@ -109,7 +112,10 @@ static void *create(const struct history *h, const double *knobs)
 {
     struct cmaes *c = mem_alloc(sizeof *c);
 
+    struct rng r = rng_at(h->seed, ENTITY_SCRAMBLE, 0, 0);
+
     c->history = h;
+    c->scramble = rng_u64(&r);
     c->population = (uint32_t)knobs[KNOB_POPULATION];
     c->sigma = knobs[KNOB_SIGMA];
     c->rate = knobs[KNOB_RATE];
@@ -212,7 +218,7 @@ static bool step_of(struct cmaes *c, uint32_t record, double *y)
     double root = math_sqrt(c->d), length = c->d ? cmaes_dist_length(d, y) : 0;
     if (length > 4 * root + 8)
         return false;
-    double most = root + 2.0 * c->d / (c->d + 2); // Hansen, INRIA RR-7748 (2011)
+    double most = root + 3; // as in Hansen, INRIA RR-7748 (2011), but sparing our own
     for (uint32_t j = 0; j < c->d && length > most; j++)
         y[j] *= most / length;
     return true;
@@ -431,14 +437,23 @@ static struct gene choose(void *ctx, const struct decision *d)
     return g;
 }
 
+// Quasi-random steps cover the directions more evenly (Teytaud and Gelly, GECCO 2007).
+static double sobol_normal(const struct cmaes *c, uint64_t trial, uint32_t axis)
+{
+    uint32_t x = sobol_scrambled(axis, trial, hash_mix64(c->scramble + axis));
+    return math_probit(((double)x + 0.5) * 0x1p-32);
+}
+
 // Within the box of the numbers that have no cells; after some tries at its edge.
-static void draw_numbers(const struct cmaes *c, struct rng *r, double *z, double *x)
+static void
+draw_numbers(const struct cmaes *c, uint64_t trial, struct rng *r, double *z, double *x)
 {
     bool is_inside = false;
 
     for (int i = 0; i < RESAMPLES && !is_inside; i++) {
         for (uint32_t j = 0; j < c->d; j++)
-            z[j] = rng_normal(r);
+            z[j] = i == 0 && j < SOBOL_AXES && trial != UINT64_MAX ? sobol_normal(c, trial, j)
+                                                                   : rng_normal(r);
         cmaes_dist_step(&c->dist, z, x);
         is_inside = true;
         for (uint32_t j = 0; j < c->d; j++) {
@@ -457,7 +472,7 @@ static bool ask(void *state, const struct ask *q, struct point *out)
     struct rng r = ask_rng(c->history, q, ENTITY_ASK);
     struct draw w = {c, &r, c->z + c->d};
 
-    draw_numbers(c, &r, c->z, c->z + c->d);
+    draw_numbers(c, q->attempt ? UINT64_MAX : q->trial, &r, c->z, c->z + c->d);
     return walk_run(c->history->walk, out, choose, &w);
 }
 
