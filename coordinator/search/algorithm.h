@@ -84,6 +84,8 @@ extern const struct algorithm random_algorithm, sobol_algorithm, ga_algorithm, t
 extern const struct algorithm grid_algorithm;
 extern const struct algorithm anneal_algorithm;
 extern const struct algorithm evolution_algorithm;
+extern const struct algorithm cmaes_algorithm;
+extern const struct algorithm linesearch_algorithm;
 extern const struct algorithm mcts_algorithm;
 extern const struct algorithm smbo_algorithm;
 extern const struct algorithm reinforce_algorithm;

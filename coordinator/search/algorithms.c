@@ -25,6 +25,8 @@ const struct algorithm *const algorithms[] = {
     &evolution_algorithm,
     &ga_algorithm,
     &tpe_algorithm,
+    &cmaes_algorithm,
+    &linesearch_algorithm,
     &mcts_algorithm,
     &smbo_algorithm,
     &reinforce_algorithm,
