@@ -17,6 +17,7 @@ enum { ENTITY_FALLBACK = 0xF0 };
 
 const struct algorithm *const algorithms[] = {
     // clang-format off
+    &portfolio_algorithm,
     &random_algorithm,
     &sobol_algorithm,
     &grid_algorithm,

@@ -20,6 +20,8 @@ enum {
 // line's range of values (STEP's epsilon).
 #define REACH     0.02
 #define TOO_CLOSE 1e-10
+// What a trial of another algorithm counts towards a new start.
+#define OTHERS 0.1
 
 static const struct knob knobs_table[] = {
     {"startup", KNOB_INT, 1, 100000, 5, "random trials, the best of which is the start"},
@@ -47,6 +49,7 @@ struct linesearch {
     uint32_t n_bases;
     uint32_t bases[BASES]; // incumbents of this start, the newest last
     uint32_t n_vain;       // trials since the last better one
+    uint32_t n_others;     // of others since then
     uint32_t n_starts;
     struct line **lines; // [n_slots], made when first needed
 };
@@ -128,23 +131,24 @@ static void put_sample(struct line *x, double u, double rise)
     x->n++;
 }
 
-// The one gene in which the points differ; NULL: none or several.
-static const struct gene *sole_difference(const struct point *from, const struct point *to)
+// How many genes of two points with the same decisions differ, and the last of them;
+// UINT32_MAX: other decisions are in play.
+static uint32_t
+difference(const struct point *from, const struct point *to, const struct gene **last)
 {
-    const struct gene *found = NULL;
+    uint32_t n = 0;
 
     if (from->n != to->n)
-        return NULL;
+        return UINT32_MAX;
     for (uint32_t i = 0; i < to->n; i++) {
         if (from->genes[i].slot != to->genes[i].slot)
-            return NULL;
+            return UINT32_MAX;
         if (from->genes[i].k == to->genes[i].k)
             continue;
-        if (found)
-            return NULL;
-        found = &to->genes[i];
+        *last = &to->genes[i];
+        n++;
     }
-    return found;
+    return n;
 }
 
 static double rise_of(const struct linesearch *l, uint32_t from, uint32_t to)
@@ -181,10 +185,10 @@ static void learn(struct linesearch *l, uint32_t base, uint32_t record)
 {
     const struct point *from = &record_at(l, base)->point;
     const struct point *to = &record_at(l, record)->point;
-    const struct gene *g = sole_difference(from, to);
+    const struct gene *g = NULL;
     double rise = rise_of(l, base, record);
 
-    if (!g)
+    if (difference(from, to, &g) != 1)
         return;
     const struct slot *s = &l->history->space->slots[g->slot];
     struct line *x = line_of(l, g->slot);
@@ -202,7 +206,7 @@ static void adopt(struct linesearch *l, uint32_t record)
     if (l->n_bases == BASES)
         memmove(l->bases, l->bases + 1, --l->n_bases * sizeof *l->bases);
     l->bases[l->n_bases++] = record;
-    l->n_vain = 0;
+    l->n_vain = l->n_others = 0;
 }
 
 // From the best of all that was told, or, when this is where we were, from elsewhere.
@@ -215,7 +219,7 @@ static void restart(struct linesearch *l, uint32_t n_told)
             best = i;
     l->n_starts++;
     l->n_bases = 0;
-    l->n_vain = 0;
+    l->n_vain = l->n_others = 0;
     l->start = n_told;
     forget_lines(l);
     if (best != last)
@@ -232,6 +236,33 @@ static void take_start(struct linesearch *l, uint32_t record)
     adopt(l, best);
 }
 
+static bool is_near(const struct linesearch *l, uint32_t base, uint32_t record)
+{
+    const struct gene *g;
+    return difference(&record_at(l, base)->point, &record_at(l, record)->point, &g) <= 2;
+}
+
+// Options that were worse from an earlier incumbent may be better from this one.
+static void forget_tables(struct linesearch *l)
+{
+    for (uint32_t i = 0; i < l->history->space->n_slots; i++)
+        if (l->lines[i] && is_table(&l->history->space->slots[i]))
+            l->lines[i]->n = 0;
+}
+
+// Others' trials count too, or one whose lines are used up would wait for ever.
+static void wait(struct linesearch *l, uint32_t record, bool is_ours)
+{
+    double n = record_at(l, l->bases[l->n_bases - 1])->point.n + 1.0;
+
+    if (is_ours && fmod(++l->n_vain, n) == 0)
+        forget_tables(l);
+    if (!is_ours)
+        l->n_others++;
+    if (l->n_vain + l->n_others * OTHERS > l->patience * n)
+        restart(l, record + 1);
+}
+
 static void tell(void *state, uint32_t record)
 {
     struct linesearch *l = state;
@@ -242,17 +273,14 @@ static void tell(void *state, uint32_t record)
             take_start(l, record);
         return;
     }
-    while (i > 0
-           && !sole_difference(&record_at(l, l->bases[i - 1])->point,
-                               &record_at(l, record)->point))
+    while (i > 0 && !is_near(l, l->bases[i - 1], record))
         i--;
-    if (!i)
-        return; // another's trial
-    learn(l, l->bases[i - 1], record);
-    if (is_better(l, record, l->bases[l->n_bases - 1]))
+    if (i)
+        learn(l, l->bases[i - 1], record);
+    if (i && is_better(l, record, l->bases[l->n_bases - 1]))
         adopt(l, record);
-    else if (++l->n_vain > l->patience * (record_at(l, record)->point.n + 1.0))
-        restart(l, record + 1);
+    else
+        wait(l, record, i > 0);
 }
 
 // --- asking ---------------------------------------------------------------------------
@@ -366,8 +394,9 @@ static bool ask(void *state, const struct ask *q, struct point *out)
     const struct line *x = l->lines[f.instead.slot];
     struct line none = {.n = 0};
     if (is_table(s)) {
+        struct step two = {.reach = l->step, .more = 1};
         if (!next_option(l, x, &f.instead))
-            return false;
+            return variation_step(h, from, &two, r, out);
     } else {
         double u = next_number(l, x ? x : &none, slot_unit(s, f.instead));
         u += q->attempt >= from->n ? (rng_f64(&f.rng) - 0.5) * l->step : 0;
