@@ -87,6 +87,7 @@ extern const struct algorithm evolution_algorithm;
 extern const struct algorithm cmaes_algorithm;
 extern const struct algorithm linesearch_algorithm;
 extern const struct algorithm mcts_algorithm;
+extern const struct algorithm nsga2_algorithm;
 extern const struct algorithm portfolio_algorithm;
 extern const struct algorithm smbo_algorithm;
 extern const struct algorithm reinforce_algorithm;

@@ -5,6 +5,7 @@
 
 #include "common/mem.h"
 #include "coordinator/search/algorithm.h"
+#include "coordinator/search/ga.h"
 #include "coordinator/search/variation.h"
 
 enum knob_index {
@@ -36,33 +37,24 @@ struct member {
 
 struct ga {
     const struct history *history;
-    uint32_t size, n_startup, tournament;
-    double crossover, eta, mutations;
+    struct ga_settings set;
     uint32_t n;
     struct member *members; // best first; room for one more
     uint32_t *order;        // scratch of the crowding
 };
 
-static void *create(const struct history *h, const double *knobs)
+void *ga_create(const struct history *h, const struct ga_settings *s)
 {
     struct ga *g = mem_alloc(sizeof *g);
 
     g->history = h;
-    g->size = (uint32_t)knobs[KNOB_POPULATION];
-    g->tournament = (uint32_t)knobs[KNOB_TOURNAMENT];
-    g->crossover = knobs[KNOB_CROSSOVER];
-    g->eta = knobs[KNOB_ETA];
-    g->mutations = knobs[KNOB_MUTATIONS];
-    g->n_startup = (uint32_t)knobs[KNOB_STARTUP];
-    // Several objectives need a wider front to breed from.
-    if (h->objectives->n > 1 && g->size == knobs_table[KNOB_POPULATION].fallback)
-        g->size *= 2;
-    g->members = mem_alloc((g->size + 1) * sizeof *g->members);
-    g->order = mem_alloc((g->size + 1) * sizeof *g->order);
+    g->set = *s;
+    g->members = mem_alloc((g->set.size + 1) * sizeof *g->members);
+    g->order = mem_alloc((g->set.size + 1) * sizeof *g->order);
     return g;
 }
 
-static void destroy(void *state)
+void ga_destroy(void *state)
 {
     struct ga *g = state;
     if (!g)
@@ -161,11 +153,11 @@ static void drop_worst(struct ga *g)
     for (uint32_t i = 1; i < g->n; i++)
         if (is_better(g, worst, i))
             worst = i;
-    if (g->n > g->size)
+    if (g->n > g->set.size)
         g->members[worst] = g->members[--g->n];
 }
 
-static void tell(void *state, uint32_t record)
+void ga_tell(void *state, uint32_t record)
 {
     struct ga *g = state;
     // What was there before adds nothing (a branch without numbers repeats).
@@ -180,7 +172,7 @@ static void tell(void *state, uint32_t record)
 static const struct point *pick(const struct ga *g, struct rng *r)
 {
     uint32_t best = (uint32_t)rng_below(r, g->n);
-    for (uint32_t i = 1; i < g->tournament; i++) {
+    for (uint32_t i = 1; i < g->set.tournament; i++) {
         uint32_t other = (uint32_t)rng_below(r, g->n);
         if (is_better(g, other, best))
             best = other;
@@ -188,28 +180,45 @@ static const struct point *pick(const struct ga *g, struct rng *r)
     return &g->history->records[g->members[best].record].point;
 }
 
-static bool ask(void *state, const struct ask *q, struct point *out)
+bool ga_ask(void *state, const struct ask *q, struct point *out)
 {
     const struct ga *g = state;
     const struct history *h = g->history;
 
-    if (h->n_asked < g->n_startup || g->n == 0) {
+    if (h->n_asked < g->set.n_startup || g->n == 0) {
         struct rng r = ask_rng(h, q, ENTITY_START);
         return walk_run(h->walk, out, variation_random, &r);
     }
-    struct variation c = {.space = h->space, .eta = g->eta, .forced = UINT32_MAX};
+    struct variation c = {
+        .space = h->space, .eta = g->set.eta, .reach = g->set.reach, .forced = UINT32_MAX};
     c.rng = ask_rng(h, q, ENTITY_BREED);
     c.a = pick(g, &c.rng);
-    if (rng_f64(&c.rng) < g->crossover)
+    if (rng_f64(&c.rng) < g->set.crossover)
         c.b = pick(g, &c.rng);
     if (c.a->n) {
         // A child of one parent differs from it; known children are mutated more.
-        double more = g->mutations + 0.25 * q->attempt;
+        double more = g->set.mutations + 0.25 * q->attempt;
         c.rate = (c.b ? more : more - 1) / c.a->n;
         if (!c.b)
             c.forced = c.a->genes[rng_below(&c.rng, c.a->n)].slot;
     }
     return walk_run(h->walk, out, variation_choose, &c);
+}
+
+static void *create(const struct history *h, const double *knobs)
+{
+    struct ga_settings s = {
+        .size = (uint32_t)knobs[KNOB_POPULATION],
+        .tournament = (uint32_t)knobs[KNOB_TOURNAMENT],
+        .crossover = knobs[KNOB_CROSSOVER],
+        .eta = knobs[KNOB_ETA],
+        .mutations = knobs[KNOB_MUTATIONS],
+        .n_startup = (uint32_t)knobs[KNOB_STARTUP],
+    };
+    // Several objectives need a wider front to breed from.
+    if (h->objectives->n > 1 && s.size == knobs_table[KNOB_POPULATION].fallback)
+        s.size *= 2;
+    return ga_create(h, &s);
 }
 
 const struct algorithm ga_algorithm = {
@@ -221,7 +230,7 @@ const struct algorithm ga_algorithm = {
     .source = "Deb and Agrawal 1995 (SBX); Deb et al., IEEE TEC 6 (2002)",
     .knobs = knobs_table,
     .create = create,
-    .destroy = destroy,
-    .tell = tell,
-    .ask = ask,
+    .destroy = ga_destroy,
+    .tell = ga_tell,
+    .ask = ga_ask,
 };

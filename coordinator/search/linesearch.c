@@ -242,12 +242,27 @@ static bool is_near(const struct linesearch *l, uint32_t base, uint32_t record)
     return difference(&record_at(l, base)->point, &record_at(l, record)->point, &g) <= 2;
 }
 
-// Options that were worse from an earlier incumbent may be better from this one.
-static void forget_tables(struct linesearch *l)
+// Options that were worse from an earlier incumbent may be better from this one; along
+// the decision that was moved they were seen from here too.
+static void forget_tables(struct linesearch *l, uint32_t moved)
 {
     for (uint32_t i = 0; i < l->history->space->n_slots; i++)
-        if (l->lines[i] && is_table(&l->history->space->slots[i]))
+        if (i != moved && l->lines[i] && is_table(&l->history->space->slots[i]))
             l->lines[i]->n = 0;
+}
+
+// Nothing but options, and all seen.
+static bool is_used_up(const struct linesearch *l)
+{
+    const struct point *p = &record_at(l, l->bases[l->n_bases - 1])->point;
+
+    for (uint32_t i = 0; i < p->n; i++) {
+        const struct slot *s = &l->history->space->slots[p->genes[i].slot];
+        const struct line *x = l->lines[p->genes[i].slot];
+        if (!is_table(s) || (s->n > 1 && (!x || x->n < s->n)))
+            return false;
+    }
+    return true;
 }
 
 // Others' trials count too, or one whose lines are used up would wait for ever.
@@ -255,11 +270,9 @@ static void wait(struct linesearch *l, uint32_t record, bool is_ours)
 {
     double n = record_at(l, l->bases[l->n_bases - 1])->point.n + 1.0;
 
-    if (is_ours && fmod(++l->n_vain, n) == 0)
-        forget_tables(l);
-    if (!is_ours)
-        l->n_others++;
-    if (l->n_vain + l->n_others * OTHERS > l->patience * n)
+    l->n_vain += is_ours;
+    l->n_others += !is_ours;
+    if (is_used_up(l) || l->n_vain + l->n_others * OTHERS > l->patience * n)
         restart(l, record + 1);
 }
 
@@ -277,10 +290,15 @@ static void tell(void *state, uint32_t record)
         i--;
     if (i)
         learn(l, l->bases[i - 1], record);
-    if (i && is_better(l, record, l->bases[l->n_bases - 1]))
+    if (i && is_better(l, record, l->bases[l->n_bases - 1])) {
+        const struct gene *g = NULL;
+        uint32_t n = difference(&record_at(l, l->bases[l->n_bases - 1])->point,
+                                &record_at(l, record)->point, &g);
+        forget_tables(l, n == 1 ? g->slot : UINT32_MAX);
         adopt(l, record);
-    else
+    } else {
         wait(l, record, i > 0);
+    }
 }
 
 // --- asking ---------------------------------------------------------------------------

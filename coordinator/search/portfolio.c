@@ -13,8 +13,8 @@ enum { ENTITY_ARM = 1, ARMS_MAX = 8 };
 static const struct knob knobs_table[] = {
     {"memory", KNOB_INT, 1, 1000000, 100,
      "trials after which what an arm earned has faded to a third"},
-    {"share", KNOB_FLOAT, 0, 1, 0.2, "part of the trials that all arms get alike"},
-    {"sharpness", KNOB_FLOAT, 0, 10, 1, "how much more the arms get that earned more"},
+    {"share", KNOB_FLOAT, 0, 1, 0.1, "part of the trials that all arms get alike"},
+    {"sharpness", KNOB_INT, 0, 10, 2, "power of what an arm earned that its share grows with"},
     {0},
 };
 
@@ -30,8 +30,10 @@ static const struct arm numbers[] = {
     {"evolution", UINT32_MAX, 1},  {"tpe", UINT32_MAX, 1}, {NULL, 0, 0},
 };
 static const struct arm options[] = {
-    {"smbo", UINT32_MAX, 5},      {"hillclimb", UINT32_MAX, 4}, {"evolution", UINT32_MAX, 2},
-    {"reinforce", UINT32_MAX, 1}, {"mcts", UINT32_MAX, 1},      {NULL, 0, 0},
+    {"smbo", UINT32_MAX, 12},
+    {"hillclimb", UINT32_MAX, 6},
+    {"evolution", UINT32_MAX, 2},
+    {NULL, 0, 0},
 };
 static const struct arm mixed[] = {
     {"smbo", UINT32_MAX, 3},  {"linesearch", UINT32_MAX, 3}, {"tpe", UINT32_MAX, 2},
@@ -56,7 +58,8 @@ struct playing {
 struct portfolio {
     const struct history *history;
     struct standing *standing;
-    double fade, share, sharpness;
+    double fade, share;
+    uint32_t sharpness;
     uint32_t n;
     struct playing arms[ARMS_MAX];
     double knobs[ARMS_MAX][KNOBS_MAX];
@@ -93,7 +96,7 @@ static void *create(const struct history *h, const double *knobs)
     p->standing = standing_create(h);
     p->fade = 1 - 1 / knobs[KNOB_MEMORY];
     p->share = knobs[KNOB_SHARE];
-    p->sharpness = knobs[KNOB_SHARPNESS];
+    p->sharpness = (uint32_t)knobs[KNOB_SHARPNESS];
     for (const struct arm *a = arms_for(h); a->name; a++) {
         const struct algorithm *algorithm = algorithm_find(a->name);
         if (!algorithm)
@@ -127,8 +130,8 @@ static double worth(const struct portfolio *p, const struct playing *a)
 {
     double prior = a->prior * 0.25;
     double rate = (a->earned + prior) / (a->n_used + 4);
-    double x = rate;
-    for (double s = 1; s < p->sharpness; s++)
+    double x = 1;
+    for (uint32_t i = 0; i < p->sharpness; i++)
         x *= rate;
     return x;
 }

@@ -24,7 +24,6 @@ static double mutate_unit(struct variation *c, double x)
     if (c->reach > 0) { // by a step of any size
         double far = c->reach * math_exp2(-REACH_BITS * rng_f64(&c->rng));
         y = u < 0.5 ? x - far : x + far;
-        y = y < 0 || y > 1 ? 2 * x - y : y; // the other way
         return y < 0 ? 0 : y > 1 ? 1 : y;
     }
     if (u < 0.5)
