@@ -56,7 +56,9 @@ struct job_spec {
     // Params of an item as packed bytes in *a, or empty; NULL function: none have any
     // beside those that EVENT_ITEMS brought.  Pure; called while the job runs.
     struct bin (*params_of)(void *ctx, uint64_t item, struct arena *a);
-    void *params_ctx;
+    // Of a gang job: an item that one rank does alone.  NULL: there are none.  Pure.
+    bool (*is_solo)(void *ctx, uint64_t item);
+    void *ctx; // of both
 };
 
 enum event_type {

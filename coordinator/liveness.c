@@ -59,7 +59,7 @@ static void suspect(struct core *c, struct lease *l, struct effects *fx)
 {
     struct job *j = l->job;
     struct unit u = l->unit;
-    bool gang = job_is_ganged(j); // has its ranks to itself anyway
+    bool gang = job_gangs_item(j, u.first); // has its ranks to itself anyway
     // What served in peace for so long did not die of itself.
     if (j->spec.serves && c->now - l->granted > SERVED_WELL)
         u.crashes = 0;

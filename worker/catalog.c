@@ -16,13 +16,20 @@ extern const struct workload workload_serve;
 extern const struct workload workload_collbench;
 extern const struct workload workload_placement;
 extern const struct workload workload_cafe;
+extern const struct workload workload_train_line;
 
 const struct workload *const workloads[] = {
-    &workload_noop,      &workload_function,
-    &workload_exec,      &workload_allreduce,
-    &workload_generate,  &workload_serve,
-    &workload_collbench, &workload_placement,
-    &workload_cafe,      NULL,
+    &workload_noop,
+    &workload_function,
+    &workload_exec,
+    &workload_allreduce,
+    &workload_generate,
+    &workload_serve,
+    &workload_collbench,
+    &workload_placement,
+    &workload_cafe,
+    &workload_train_line,
+    NULL,
 };
 
 const struct workload *workload_find(const char *name)
