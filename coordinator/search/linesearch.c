@@ -20,6 +20,8 @@ enum {
 // line's range of values (STEP's epsilon).
 #define REACH     0.02
 #define TOO_CLOSE 1e-10
+// An interval of which nothing more is expected.
+#define NARROW 1e-6
 // What a trial of another algorithm counts towards a new start.
 #define OTHERS 0.1
 
@@ -316,27 +318,33 @@ static bool vertex(const struct line *x, uint32_t best, double *out)
     return *out > a->u && *out < c->u && fabs(*out - b->u) > TOO_CLOSE;
 }
 
-// STEP: the interval whose parabola to a little below the best needs least curvature.
-static double easiest(const struct line *x)
+// The highest known rise along the line.
+static double highest(const struct line *x)
 {
-    double most = 0, least = INFINITY, at = 0.5;
-
+    double most = 0;
     for (uint32_t i = 0; i < x->n; i++)
         if (isfinite(x->samples[i].rise) && x->samples[i].rise > most)
             most = x->samples[i].rise;
+    return most;
+}
+
+// STEP: the interval whose parabola to a little below the best needs least curvature.
+static double easiest(const struct line *x)
+{
+    double most = highest(x), least = INFINITY, at = 0.5;
     double below = most > 0 ? REACH * most : 1;
+
     for (uint32_t i = 0; i <= x->n; i++) {
-        double low = i ? x->samples[i - 1].u : 0, high = i < x->n ? x->samples[i].u : 1;
-        double a = i ? x->samples[i - 1].rise : x->samples[i].rise;
-        double b = i < x->n ? x->samples[i].rise : a;
-        double width = high - low;
-        a = sqrt((isfinite(a) ? a : most) + below);
-        b = sqrt((isfinite(b) ? b : most) + below);
-        double steep = (a + b) / width; // at an end: as if it went on level
-        if (width < 1e-6 || steep >= least)
+        // At an end of the range: as if it went on level.
+        const struct sample *a = &x->samples[i ? i - 1 : 0],
+                            *b = &x->samples[i < x->n ? i : i - 1];
+        double low = i ? a->u : 0, high = i < x->n ? b->u : 1, width = high - low;
+        double from = sqrt((isfinite(a->rise) ? a->rise : most) + below);
+        double to = sqrt((isfinite(b->rise) ? b->rise : most) + below);
+        if (width < NARROW || (from + to) / width >= least)
             continue;
-        least = steep;
-        at = low + width * (i == 0 ? 0.2 : i == x->n ? 0.8 : a / (a + b));
+        least = (from + to) / width;
+        at = low + width * (i == 0 ? 0.2 : i == x->n ? 0.8 : from / (from + to));
     }
     return at;
 }
