@@ -26,7 +26,7 @@ struct arm {
 
 // By what the space is like; an arm that the table of algorithms lacks is left out.
 static const struct arm numbers[] = {
-    {"linesearch", UINT32_MAX, 4}, {"gp", 300, 4},         {"cmaes", UINT32_MAX, 4},
+    {"linesearch", UINT32_MAX, 6}, {"gp", 300, 4},         {"cmaes", UINT32_MAX, 4},
     {"evolution", UINT32_MAX, 1},  {"tpe", UINT32_MAX, 1}, {NULL, 0, 0},
 };
 static const struct arm options[] = {
