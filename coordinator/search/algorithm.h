@@ -82,6 +82,7 @@ MUST_CHECK enum error algorithm_ask(const struct algorithm *a,
 extern const struct algorithm random_algorithm, sobol_algorithm, ga_algorithm, tpe_algorithm,
     hillclimb_algorithm;
 extern const struct algorithm grid_algorithm;
+extern const struct algorithm aco_algorithm;
 extern const struct algorithm anneal_algorithm;
 extern const struct algorithm evolution_algorithm;
 extern const struct algorithm cmaes_algorithm;

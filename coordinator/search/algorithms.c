@@ -29,6 +29,7 @@ const struct algorithm *const algorithms[] = {
     &tpe_algorithm,
     &cmaes_algorithm,
     &linesearch_algorithm,
+    &aco_algorithm,
     &mcts_algorithm,
     &smbo_algorithm,
     &reinforce_algorithm,
@@ -47,7 +48,7 @@ const struct algorithm *algorithm_find(const char *name)
 const struct algorithm *algorithm_default(const struct space *s)
 {
     (void)s;
-    return &tpe_algorithm;
+    return &portfolio_algorithm;
 }
 
 // --- options --------------------------------------------------------------------

@@ -13,6 +13,7 @@ enum { ENTITY_START = 1, ENTITY_ORDER = 2, ENTITY_REPAIR = 3 };
 enum {
     SAMPLES_MAX = 48, // of one line
     BASES = 32,       // incumbents whose neighbours may still be out
+    PENDING_MAX = 64, // that an ask looks at
     TABLE_MAX = 16,   // a grid with more options is a line like a float's
 };
 
@@ -20,6 +21,8 @@ enum {
 // line's range of values (STEP's epsilon).
 #define REACH     0.02
 #define TOO_CLOSE 1e-10
+// An interval of which nothing more is expected.
+#define NARROW 1e-6
 // What a trial of another algorithm counts towards a new start.
 #define OTHERS 0.1
 
@@ -179,6 +182,26 @@ static struct line *line_of(struct linesearch *l, uint32_t slot)
     return l->lines[slot];
 }
 
+static double interpolate(const struct line *x, double u)
+{
+    uint32_t i = 0;
+
+    while (i < x->n && x->samples[i].u < u)
+        i++;
+    if (i == 0 || i == x->n)
+        return x->samples[i ? i - 1 : 0].rise;
+    const struct sample *a = &x->samples[i - 1], *b = a + 1;
+    return a->rise + (b->rise - a->rise) * (u - a->u) / (b->u - a->u);
+}
+
+static bool has_place(const struct line *x, double u)
+{
+    for (uint32_t i = 0; i < x->n; i++)
+        if (fabs(x->samples[i].u - u) < TOO_CLOSE)
+            return true;
+    return false;
+}
+
 // As if the other decisions did not matter: what was seen from an earlier incumbent
 // holds from this one.
 static void learn(struct linesearch *l, uint32_t base, uint32_t record)
@@ -194,10 +217,11 @@ static void learn(struct linesearch *l, uint32_t base, uint32_t record)
     struct line *x = line_of(l, g->slot);
     if (!x->n)
         put_sample(x, place_of(s, *point_find(from, g->slot)), 0);
+    // The base may lie off the line's best, which trials beside it found meanwhile.
+    rise += interpolate(x, place_of(s, *point_find(from, g->slot)));
     put_sample(x, place_of(s, *g), rise);
-    if (rise < 0)
-        for (uint32_t i = 0; i < x->n; i++)
-            x->samples[i].rise -= rise;
+    for (uint32_t i = 0; rise < 0 && i < x->n; i++)
+        x->samples[i].rise -= rise;
 }
 
 // --- telling --------------------------------------------------------------------------
@@ -236,10 +260,18 @@ static void take_start(struct linesearch *l, uint32_t record)
     adopt(l, best);
 }
 
-static bool is_near(const struct linesearch *l, uint32_t base, uint32_t record)
+// The newest incumbent from which the record is at most n decisions away, plus one; 0: none.
+static uint32_t base_within(const struct linesearch *l, uint32_t record, uint32_t n)
 {
     const struct gene *g;
-    return difference(&record_at(l, base)->point, &record_at(l, record)->point, &g) <= 2;
+    uint32_t i = l->n_bases;
+
+    while (
+        i > 0
+        && difference(&record_at(l, l->bases[i - 1])->point, &record_at(l, record)->point, &g)
+               > n)
+        i--;
+    return i;
 }
 
 // Options that were worse from an earlier incumbent may be better from this one; along
@@ -276,28 +308,46 @@ static void wait(struct linesearch *l, uint32_t record, bool is_ours)
         restart(l, record + 1);
 }
 
+// Every gene that differs is a place that its line has seen.
+static bool is_composed(const struct linesearch *l, uint32_t base, uint32_t record)
+{
+    const struct point *from = &record_at(l, base)->point, *to = &record_at(l, record)->point;
+    const struct gene *last;
+
+    if (difference(from, to, &last) == UINT32_MAX)
+        return false;
+    for (uint32_t i = 0; i < to->n; i++) {
+        const struct slot *s = &l->history->space->slots[to->genes[i].slot];
+        const struct line *x = l->lines[to->genes[i].slot];
+        if (from->genes[i].k != to->genes[i].k
+            && (!x || !has_place(x, place_of(s, to->genes[i]))))
+            return false;
+    }
+    return true;
+}
+
 static void tell(void *state, uint32_t record)
 {
     struct linesearch *l = state;
-    uint32_t i = l->n_bases;
+    uint32_t i = base_within(l, record, 1);
 
     if (!l->n_bases) {
         if (record + 1 >= l->start + l->n_startup)
             take_start(l, record);
         return;
     }
-    while (i > 0 && !is_near(l, l->bases[i - 1], record))
-        i--;
+    bool is_ours =
+        i > 0 || base_within(l, record, 2) || is_composed(l, l->bases[l->n_bases - 1], record);
     if (i)
         learn(l, l->bases[i - 1], record);
-    if (i && is_better(l, record, l->bases[l->n_bases - 1])) {
+    if (is_ours && is_better(l, record, l->bases[l->n_bases - 1])) {
         const struct gene *g = NULL;
         uint32_t n = difference(&record_at(l, l->bases[l->n_bases - 1])->point,
                                 &record_at(l, record)->point, &g);
         forget_tables(l, n == 1 ? g->slot : UINT32_MAX);
         adopt(l, record);
     } else {
-        wait(l, record, i > 0);
+        wait(l, record, is_ours);
     }
 }
 
@@ -316,38 +366,71 @@ static bool vertex(const struct line *x, uint32_t best, double *out)
     return *out > a->u && *out < c->u && fabs(*out - b->u) > TOO_CLOSE;
 }
 
-// STEP: the interval whose parabola to a little below the best needs least curvature.
-static double easiest(const struct line *x)
+// The highest known rise along the line.
+static double highest(const struct line *x)
 {
-    double most = 0, least = INFINITY, at = 0.5;
-
+    double most = 0;
     for (uint32_t i = 0; i < x->n; i++)
         if (isfinite(x->samples[i].rise) && x->samples[i].rise > most)
             most = x->samples[i].rise;
+    return most;
+}
+
+// STEP: the interval whose parabola to a little below the best needs least curvature.
+static double easiest(const struct line *x)
+{
+    double most = highest(x), least = INFINITY, at = 0.5;
     double below = most > 0 ? REACH * most : 1;
+
     for (uint32_t i = 0; i <= x->n; i++) {
-        double low = i ? x->samples[i - 1].u : 0, high = i < x->n ? x->samples[i].u : 1;
-        double a = i ? x->samples[i - 1].rise : x->samples[i].rise;
-        double b = i < x->n ? x->samples[i].rise : a;
-        double width = high - low;
-        a = sqrt((isfinite(a) ? a : most) + below);
-        b = sqrt((isfinite(b) ? b : most) + below);
-        double steep = (a + b) / width; // at an end: as if it went on level
-        if (width < 1e-6 || steep >= least)
+        // At an end of the range: as if it went on level.
+        const struct sample *a = &x->samples[i ? i - 1 : 0],
+                            *b = &x->samples[i < x->n ? i : i - 1];
+        double low = i ? a->u : 0, high = i < x->n ? b->u : 1, width = high - low;
+        double from = sqrt((isfinite(a->rise) ? a->rise : most) + below);
+        double to = sqrt((isfinite(b->rise) ? b->rise : most) + below);
+        if (width < NARROW || (from + to) / width >= least)
             continue;
-        least = steep;
-        at = low + width * (i == 0 ? 0.2 : i == x->n ? 0.8 : a / (a + b));
+        least = (from + to) / width;
+        at = low + width * (i == 0 ? 0.2 : i == x->n ? 0.8 : from / (from + to));
     }
     return at;
 }
 
-static double next_number(const struct linesearch *l, const struct line *x, double here)
+// What is out along the line counts as lying between its neighbours, so that a window
+// spreads.
+static void add_pending(const struct linesearch *l, uint32_t slot, struct line *x)
+{
+    const struct history *h = l->history;
+    uint32_t first =
+        h->n_asked > h->n_told + PENDING_MAX ? h->n_asked - PENDING_MAX : h->n_told;
+
+    for (uint32_t i = first; i < h->n_asked && x->n < SAMPLES_MAX; i++) {
+        const struct gene *g = NULL;
+        for (uint32_t j = l->n_bases; j > 0 && !g; j--)
+            if (difference(&record_at(l, l->bases[j - 1])->point, &record_at(l, i)->point, &g)
+                != 1)
+                g = NULL;
+        if (!g || g->slot != slot)
+            continue;
+        double u = slot_unit(&h->space->slots[slot], *g);
+        put_sample(x, u, interpolate(x, u));
+    }
+}
+
+// `all` is the line with what is out.
+static double next_number(const struct linesearch *l,
+                          const struct line *x,
+                          const struct line *all,
+                          double here)
 {
     uint32_t best = 0;
     double u;
 
-    if (x->n < 2)
-        return here < 0.5 ? here + l->step : here - l->step;
+    if (x->n < 2) {
+        u = here < 0.5 ? here + l->step : here - l->step;
+        return has_place(all, u) ? easiest(all) : u;
+    }
     for (uint32_t i = 1; i < x->n; i++)
         if (x->samples[i].rise < x->samples[best].rise)
             best = i;
@@ -355,11 +438,12 @@ static double next_number(const struct linesearch *l, const struct line *x, doub
         u = x->samples[best].u;
         double other = x->samples[1 - best].u;
         double next = u + (u - other) * 0.9;
-        return next > 0 && next < 1 ? next : u + 0.5 * (other - u);
+        next = next > 0 && next < 1 ? next : u + 0.5 * (other - u);
+        return has_place(all, next) ? easiest(all) : next;
     }
-    if (x->n % 3 != 2 && vertex(x, best, &u))
+    if (x->n % 3 != 2 && vertex(x, best, &u) && !has_place(all, u))
         return u;
-    return easiest(x);
+    return easiest(all);
 }
 
 struct follow {
@@ -376,6 +460,45 @@ static struct gene choose(void *ctx, const struct decision *d)
     if (f->instead.slot == d->index)
         g = &f->instead;
     return g ? decision_nearest(d, *g, &f->rng) : decision_random(d, &f->rng);
+}
+
+struct compose {
+    const struct linesearch *search;
+    const struct point *from;
+    uint32_t n_moved;
+    struct rng rng;
+};
+
+static struct gene choose_best(void *ctx, const struct decision *d)
+{
+    struct compose *c = ctx;
+    const struct gene *g = point_find(c->from, d->index);
+    const struct line *x = c->search->lines[d->index];
+    uint32_t best = 0;
+
+    if (!g)
+        return decision_random(d, &c->rng);
+    for (uint32_t i = 1; x && i < x->n; i++)
+        if (x->samples[i].rise < x->samples[best].rise)
+            best = i;
+    if (!x || !x->n || !(interpolate(x, place_of(d->slot, *g)) > x->samples[best].rise))
+        return decision_nearest(d, *g, &c->rng);
+    double u = x->samples[best].u;
+    struct gene to = is_table(d->slot) ? (struct gene){.slot = d->index, .k = (uint64_t)u}
+                                       : slot_gene(d->slot, d->index, u);
+    c->n_moved += to.k != g->k;
+    return decision_nearest(d, to, &c->rng);
+}
+
+// Where trials side by side each found something better, all of it at once; false: the
+// incumbent is at the best place of every line.
+static bool
+compose(const struct linesearch *l, const struct point *from, struct rng r, struct point *out)
+{
+    struct compose c = {.search = l, .from = from, .rng = r};
+
+    return walk_run(l->history->walk, out, choose_best, &c) && c.n_moved > 1
+           && !history_find(l->history, out, NULL);
 }
 
 // An option that was not seen, in an order of the line's own; false: all were.
@@ -406,6 +529,8 @@ static bool ask(void *state, const struct ask *q, struct point *out)
     const struct point *from = &record_at(l, l->bases[l->n_bases - 1])->point;
     if (!from->n)
         return false;
+    if (q->attempt == 0 && compose(l, from, r, out))
+        return true;
     struct follow f = {.from = from, .rng = r};
     f.instead = from->genes[(q->trial + q->attempt) % from->n];
     const struct slot *s = &h->space->slots[f.instead.slot];
@@ -416,7 +541,12 @@ static bool ask(void *state, const struct ask *q, struct point *out)
         if (!next_option(l, x, &f.instead))
             return variation_step(h, from, &two, r, out);
     } else {
-        double u = next_number(l, x ? x : &none, slot_unit(s, f.instead));
+        struct line all = x ? *x : none;
+        double here = slot_unit(s, f.instead);
+        if (!all.n)
+            put_sample(&all, here, 0);
+        add_pending(l, f.instead.slot, &all);
+        double u = next_number(l, x ? x : &none, &all, here);
         u += q->attempt >= from->n ? (rng_f64(&f.rng) - 0.5) * l->step : 0;
         f.instead = slot_gene(s, f.instead.slot, u < 0 ? 0 : u > 1 ? 1 : u);
     }

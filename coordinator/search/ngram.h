@@ -3,9 +3,9 @@
 // side there.
 //
 // Features of a point: a constant; each option taken, by its decision; numbers as a
-// parabola and hat functions over knots; each pair of neighbouring options, by their decisions; and within
-// a sequence how often each value and each pair of values occurs, wherever.  Features are
-// numbered as they are first seen; beyond NGRAM_MAX they share numbers.
+// parabola and hat functions over knots; each pair of neighbouring options, by their
+// decisions; and within a sequence how often each pair of values occurs, wherever.
+// Features are numbered as they are first seen; beyond NGRAM_MAX they share numbers.
 //
 // Ridge regression by recursive least squares: the inverse of the Gram matrix is kept
 // up to date, O(d^2) a point whatever the number of points, in the order they were told.

@@ -12,11 +12,11 @@ enum knob_index {
 };
 
 static const struct knob knobs_table[] = {
-    {"population", KNOB_INT, 2, 1000, 40, "the best so many breed"},
-    {"tournament", KNOB_INT, 1, 100, 2, "draws of which the best becomes a parent"},
-    {"crossover", KNOB_FLOAT, 0, 1, 0.5, "share of the children with two parents"},
+    {"population", KNOB_INT, 2, 1000, 20, "the best so many breed"},
+    {"tournament", KNOB_INT, 1, 100, 3, "draws of which the best becomes a parent"},
+    {"crossover", KNOB_FLOAT, 0, 1, 0.75, "share of the children with two parents"},
     {"eta", KNOB_FLOAT, 0, 1000, 20, "distribution index of the crossover of numbers"},
-    {"mutations", KNOB_FLOAT, 0, 100, 1.5, "genes that mutate in a child, on average"},
+    {"mutations", KNOB_FLOAT, 0, 100, 1.1, "genes that mutate in a child, on average"},
     {"reach", KNOB_FLOAT, 0.0001, 1, 1, "longest step along a number, as a part of its range"},
     {"startup", KNOB_INT, 1, 100000, 20, "random trials before breeding"},
     {0},

@@ -26,8 +26,8 @@ struct arm {
 
 // By what the space is like; an arm that the table of algorithms lacks is left out.
 static const struct arm numbers[] = {
-    {"linesearch", UINT32_MAX, 4}, {"gp", 300, 4},         {"cmaes", UINT32_MAX, 4},
-    {"evolution", UINT32_MAX, 1},  {"tpe", UINT32_MAX, 1}, {NULL, 0, 0},
+    {"linesearch", UINT32_MAX, 6}, {"gp", 300, 4},    {"cmaes", UINT32_MAX, 4},
+    {"evolution", UINT32_MAX, 1},  {"tpe", 10000, 1}, {NULL, 0, 0},
 };
 static const struct arm options[] = {
     {"smbo", UINT32_MAX, 12},
@@ -36,7 +36,7 @@ static const struct arm options[] = {
     {NULL, 0, 0},
 };
 static const struct arm mixed[] = {
-    {"smbo", UINT32_MAX, 3},  {"linesearch", UINT32_MAX, 3}, {"tpe", UINT32_MAX, 2},
+    {"smbo", UINT32_MAX, 3},  {"linesearch", UINT32_MAX, 3}, {"tpe", 10000, 2},
     {"cmaes", UINT32_MAX, 2}, {"evolution", UINT32_MAX, 2},  {NULL, 0, 0},
 };
 static const struct arm fronts[] = {

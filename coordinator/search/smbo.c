@@ -98,7 +98,7 @@ static void tell(void *state, uint32_t record)
 {
     struct smbo *s = state;
     const struct record *r = &s->history->records[record];
-    double y[OBJECTIVES_MAX];
+    double y[OBJECTIVES_MAX] = {0};
 
     (void)standing_add(s->standing, record);
     ranking_add(s->ranking, record);

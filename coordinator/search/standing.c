@@ -5,9 +5,13 @@
 
 #include "common/mem.h"
 
+// Of more records than this every second, fourth, … is kept: enough to stand among.
+enum { KEPT_MAX = 8192 };
+
 struct standing {
     const struct history *history;
     uint32_t n, cap;
+    uint32_t n_seen, stride;        // every stride-th is kept
     double *sorted[OBJECTIVES_MAX]; // ascending
 };
 
@@ -15,6 +19,7 @@ struct standing *standing_create(const struct history *h)
 {
     struct standing *s = mem_alloc(sizeof *s);
     s->history = h;
+    s->stride = 1;
     return s;
 }
 
@@ -42,6 +47,26 @@ static uint32_t place(const struct standing *s, uint32_t axis, double loss, bool
     return low;
 }
 
+static void thin(struct standing *s)
+{
+    for (uint32_t axis = 0; axis < s->history->objectives->n; axis++)
+        for (uint32_t i = 0; 2 * i + 1 < s->n; i++)
+            s->sorted[axis][i] = s->sorted[axis][2 * i + 1];
+    s->n /= 2;
+    s->stride *= 2;
+}
+
+static void make_room(struct standing *s)
+{
+    if (s->n == KEPT_MAX)
+        thin(s);
+    if (s->n < s->cap)
+        return;
+    s->cap = s->cap ? s->cap * 2 : 64;
+    for (uint32_t i = 0; i < s->history->objectives->n; i++)
+        s->sorted[i] = mem_realloc(s->sorted[i], s->cap * sizeof *s->sorted[i]);
+}
+
 double standing_add(struct standing *s, uint32_t record)
 {
     const struct score *score = &s->history->records[record].score;
@@ -50,21 +75,20 @@ double standing_add(struct standing *s, uint32_t record)
 
     if (score->verdict != SCORE_FEASIBLE)
         return 0;
-    if (s->n == s->cap) {
-        s->cap = s->cap ? s->cap * 2 : 64;
-        for (uint32_t i = 0; i < m; i++)
-            s->sorted[i] = mem_realloc(s->sorted[i], s->cap * sizeof *s->sorted[i]);
-    }
+    make_room(s);
+    bool is_kept = s->n_seen++ % s->stride == 0;
     for (uint32_t i = 0; i < m; i++) {
         uint32_t below = place(s, i, score->losses[i], false);
         uint32_t upto = place(s, i, score->losses[i], true);
         double rank = (below + upto) / 2.0;
         double *at = s->sorted[i] + upto;
+        sum += s->n ? 1 - rank / s->n : 0.5;
+        if (!is_kept)
+            continue;
         memmove(at + 1, at, (s->n - upto) * sizeof *at);
         *at = score->losses[i];
-        sum += s->n ? 1 - rank / s->n : 0.5;
     }
-    s->n++;
+    s->n += is_kept;
     return sum / m;
 }
 

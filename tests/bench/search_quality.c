@@ -51,7 +51,7 @@ static const struct contender contenders[] = {
     {"anneal", "name: anneal", {"hillclimb", "random", NULL}},
     {"evolution", "name: evolution", {"regevo", "random", NULL}},
     {"nsga2", "name: nsga2", {"deap_nsga2_pop40", "deap_ga", "random", NULL}},
-    {"aco", "name: aco", {"regevo", "random", NULL}},
+    {"aco", "name: aco", {"random", NULL}},
     {"mcts", "name: mcts", {"uct_c0.3", "random", NULL}},
     {"mcts-bisect", "name: mcts, bisect: true", {"uct_c0.3", "random", NULL}},
     {"smbo", "name: smbo", {"optuna_tpe", "random", NULL}},

@@ -251,11 +251,11 @@ static double later_mean(const char *space, const char *algorithm, uint64_t seed
         uint32_t i = lab.history.n_told;
         double loss = lab_bowl(lab.space, &lab.history.records[i].point);
         lab_tell(&lab, lab_loss(loss));
-        sum += i >= n / 2 ? loss : 0;
+        sum += 2 * i >= n ? loss : 0;
     }
     lab_stop(&lab);
     lab_close(&lab);
-    return sum / (n - n / 2);
+    return sum * 2 / n;
 }
 
 // Who learns gets better: on a bowl its later trials are better than chance's, in nearly

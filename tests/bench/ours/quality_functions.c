@@ -53,15 +53,13 @@ bool quality_evaluate(void *ctx, const struct value *params, double *y)
     "mlp.lr: {type: float, low: 1e-5, high: 0.1, log: true}}}}}\n"
 
 #define DIGITS(n) "{type: choice, values: [" n "]}"
-#define NK_DRAM                                                                                                                                          \
-    "space: {x0: " DIGITS("0, 1, 2, 3") ", x1: " DIGITS("0, 1, 2") ", x2: " DIGITS("0, 1, 2") ", x3: " DIGITS("0, 1, 2, 3, 4, 5, 6, 7") ", x4: " DIGITS( \
-        "0, 1") ", x5: " DIGITS("0, 1") ", x6: " DIGITS("0, 1, 2, 3, 4, 5, 6, 7") ", "                                                                   \
-                                                                                  "x7:"                                                                  \
-                                                                                  " " DIGITS("0, 1, 2, 3, 4, 5, "                                        \
-                                                                                             "6, 7") ", "                                                \
-                                                                                                     "x8:"                                               \
-                                                                                                     " " DIGITS("0, 1, 2") ", x9: " DIGITS(              \
-                                                                                                         "0, 1, 2, 3, 4, 5, 6, 7") "}\n"
+#define EIGHT     DIGITS("0, 1, 2, 3, 4, 5, 6, 7")
+#define NK_DRAM                                                                                \
+    "space: {x0: " DIGITS("0, 1, 2, 3") ", x1: " DIGITS("0, 1, 2") ", x2: " DIGITS(            \
+        "0, 1, 2") ", x3: " EIGHT                                                              \
+                   ", x4: " DIGITS("0, 1") ", x5: " DIGITS(                                    \
+                       "0, 1") ", x6: " EIGHT ", x7: " EIGHT                                   \
+                               ", x8: " DIGITS("0, 1, 2") ", x9: " EIGHT "}\n"
 
 static const struct {
     const char *function, *baseline, *space;
