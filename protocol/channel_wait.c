@@ -138,6 +138,19 @@ static void rouse(struct watch *w)
         mailbox_rouse(w->beside->mailboxes[i], w->fds[w->first_mailbox + i].revents != 0);
 }
 
+// One sleep, until `end` at most.  What ppoll returned.
+static int sleep_once(struct watch *w, int64_t end)
+{
+    int64_t left = end == INT64_MAX ? 0 : end - clock_now();
+    struct timespec ts = {left > 0 ? left / CLOCK_SECOND : 0,
+                          left > 0 ? left % CLOCK_SECOND : 0};
+    int n = ppoll(w->fds, w->n, end == INT64_MAX ? NULL : &ts, NULL);
+    if (n <= 0) // or a signal, which may mean something to the caller
+        for (uint32_t i = 0; i < w->n; i++)
+            w->fds[i].revents = 0;
+    return n;
+}
+
 // libzmq's descriptors tell of what comes after its events were asked for in vain,
 // and of nothing before: so they can be slept on while the channel is quiet, as it is
 // after a glance that found nothing (zmq_poll does the same, with three times the
@@ -146,25 +159,15 @@ static uint32_t sleep_while_quiet(struct watch *w, int64_t until)
 {
     for (;;) {
         prepare(w);
+        // A client's own business wakes it too, and is not the caller's.
         int64_t due = w->c->dealer ? dealer_due(w->c->dealer) : INT64_MAX;
-        bool own = due < until; // the channel's business, not the caller's
-        int64_t end = own ? due : until;
-        int64_t left = end == INT64_MAX ? 0 : end - clock_now();
-        struct timespec ts = {left / CLOCK_SECOND, left % CLOCK_SECOND};
-        if (left < 0 && !own)
-            return 0;
-        if (left < 0)
-            continue;
         if (!doze(w))
             return CHANNEL_MAIL;
-        int n = ppoll(w->fds, w->n, end == INT64_MAX ? NULL : &ts, NULL);
-        if (n <= 0) // or a signal, which may mean something to the caller
-            for (uint32_t i = 0; i < w->n; i++)
-                w->fds[i].revents = 0;
+        int n = sleep_once(w, due < until ? due : until);
         rouse(w);
         uint32_t ready = n > 0 ? gather(w) : 0;
         bool broken = w->c->zap && w->fds[w->n - 1].revents;
-        if (ready || broken || n < 0 || (n == 0 && !own))
+        if (ready || broken || n < 0 || clock_now() >= until)
             return ready;
     }
 }
