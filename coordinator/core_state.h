@@ -174,10 +174,11 @@ struct core {
     bool recovering; // until all known pods are back or wait_until
     int64_t wait_until;
     struct map known_pods;
-    struct map gone_pods;  // lost or left: instance -> 1; they are told GOODBYE
-    uint64_t *gone_order;  // [GONE_PODS_MAX] of them, a ring; 0: free
-    uint32_t gone_at;      // the oldest
-    struct pod *alone_pod; // kept free for a suspect shard of alone_job
+    struct map draining_pods; // instances, here or not
+    struct map gone_pods;     // lost or left: instance -> 1; they are told GOODBYE
+    uint64_t *gone_order;     // [GONE_PODS_MAX] of them, a ring; 0: free
+    uint32_t gone_at;         // the oldest
+    struct pod *alone_pod;    // kept free for a suspect shard of alone_job
     struct job *alone_job;
     int64_t next_tick;
     int64_t chat_due; // the first rank's ACK or FORGETs
@@ -192,6 +193,9 @@ struct rank *roster_find(const struct core *c, uint64_t peer);
 struct rank *
 roster_hello(struct core *c, uint64_t peer, const struct msg_hello *h, struct effects *fx);
 void roster_remove_pod(struct core *c, struct pod *p); // no leases left on it
+// It takes no more work, after a restart neither.
+void roster_drain(struct core *c, struct pod *p, struct effects *fx);
+void roster_forget(struct core *c, uint64_t instance, struct effects *fx); // by the journal
 struct pod *roster_pod(const struct core *c, uint64_t instance);
 bool roster_fits(const struct pod *p, const struct job_spec *s);
 

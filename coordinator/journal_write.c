@@ -22,7 +22,7 @@ static const char *const sql[N_STATEMENTS] = {
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     [STATEMENT_ENDED] = "UPDATE job SET ended_seq = ?2, state = ?3, ended = ?4, items = ?5,"
                         " failed = ?6 WHERE number = ?1",
-    [STATEMENT_POD_COME] = "INSERT OR IGNORE INTO pod VALUES (?1)",
+    [STATEMENT_POD_COME] = "INSERT OR REPLACE INTO pod VALUES (?1, ?2)",
     [STATEMENT_POD_GONE] = "DELETE FROM pod WHERE instance = ?1",
     [STATEMENT_LOG] = "INSERT INTO log (job, item, bytes) VALUES (?1, ?2, ?3)",
     [STATEMENT_META] = "INSERT OR REPLACE INTO meta VALUES (?1, ?2)",
@@ -154,8 +154,9 @@ write_entry(struct journal *j, const struct journal_entry *x, struct errtext *t)
     case JOURNAL_EXTEND:
         return add_state(j, x, t);
     case JOURNAL_POD:
-        pod = x->bytes.n ? STATEMENT_POD_COME : STATEMENT_POD_GONE;
-        (void)bind(j, pod, x->item, 0);
+        assert(x->bytes.n == 1);
+        pod = x->bytes.p[0] == POD_GONE ? STATEMENT_POD_GONE : STATEMENT_POD_COME;
+        (void)bind(j, pod, x->item, x->bytes.p[0] == POD_DRAINING);
         return run(j, pod, t);
     case JOURNAL_LOG:
         s = bind(j, STATEMENT_LOG, x->job, x->item);

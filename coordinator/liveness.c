@@ -113,6 +113,7 @@ void liveness_lose_pod(struct core *c, struct pod *p, const char *why, struct ef
         g->state = GANG_RESERVED; // nobody to disarm
         gang_dissolve(c, g, fx);
     }
+    roster_forget(c, p->instance, fx);
     roster_remove_pod(c, p);
     c->work_changed = true;
 }

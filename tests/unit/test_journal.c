@@ -221,19 +221,21 @@ static enum error count_pod(void *ctx, const struct journal_entry *x)
 {
     uint64_t *sum = ctx;
     *sum += x->item;
+    ck_assert_uint_eq(x->bytes.n, 1);
+    ck_assert_int_eq(x->bytes.p[0], POD_DRAINING);
     return OK;
 }
 
 START_TEST(pods_are_a_set_and_the_catalog_is_the_last_one)
 {
-    static const uint8_t alive[] = "+";
+    static const uint8_t here[] = {POD_HERE}, draining[] = {POD_DRAINING}, gone[] = {POD_GONE};
     struct arena *a = arena_create();
     struct bin b;
     struct journal_entry x[] = {
-        {.kind = JOURNAL_POD, .item = UINT64_MAX, .bytes = {alive, 1}},
-        {.kind = JOURNAL_POD, .item = 5, .bytes = {alive, 1}},
-        {.kind = JOURNAL_POD, .item = 5, .bytes = {alive, 1}},
-        {.kind = JOURNAL_POD, .item = UINT64_MAX},
+        {.kind = JOURNAL_POD, .item = UINT64_MAX, .bytes = {here, 1}},
+        {.kind = JOURNAL_POD, .item = 5, .bytes = {here, 1}},
+        {.kind = JOURNAL_POD, .item = 5, .bytes = {draining, 1}},
+        {.kind = JOURNAL_POD, .item = UINT64_MAX, .bytes = {gone, 1}},
         {.kind = JOURNAL_META, .item = META_CATALOG, .bytes = {(const uint8_t *)"old", 3}},
         {.kind = JOURNAL_META, .item = META_CATALOG, .bytes = {(const uint8_t *)"new", 3}},
     };
@@ -331,7 +333,7 @@ START_TEST(a_lazy_batch_is_as_durable_as_the_strongest_of_its_group)
                    .entries = &a, .n = 1, .durability = levels[i % 3], .lazy = true});
         clock_sleep(CLOCK_MS);
         await_number(hand(&b, 1, levels[i / 3]));
-        (void)strcat(want, "1/2:lazy;2/2:not;");
+        (void)snprintf(want + strlen(want), sizeof want - strlen(want), "1/2:lazy;2/2:not;");
     }
     reopen();
     ck_assert_str_eq(read_all(&(struct journal_range){0}), want);
