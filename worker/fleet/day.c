@@ -90,11 +90,9 @@ static int64_t entry_of(const struct day *d,
 {
     if (!l->used)
         return ready;
-    const struct scenario *s = d->world->scenario;
-    int64_t sep = s->sep_m * 3600000;
-    int64_t last = s->types[l->type].speed_m_per_h, own = s->types[type].speed_m_per_h;
-    int64_t at_entry = l->entry_ms + (sep + last - 1) / last;
-    int64_t at_exit = l->exit_ms + (sep + own - 1) / own - leg->flight_ms;
+    const int64_t *headway = d->world->headway_ms;
+    int64_t at_entry = l->entry_ms + headway[l->type];
+    int64_t at_exit = l->exit_ms + headway[type] - leg->flight_ms;
     int64_t entry = at_entry > ready ? at_entry : ready;
     return at_exit > entry ? at_exit : entry;
 }
@@ -117,7 +115,7 @@ take_lane(struct day *d, struct aircraft *x, const struct world_leg *leg, int64_
     return best;
 }
 
-// The take-off delay's two words, summed; eight dispatches are drawn at once.
+// The take-off delay's two words, summed; sixteen dispatches are drawn at once.
 static uint64_t draw_tod(struct day *d, uint32_t a)
 {
     uint32_t n = d->aircraft[a].n_dispatches++;
@@ -215,7 +213,7 @@ static void take_off(struct day *d, uint32_t a)
     day_release(d, x->place, d->t);
 }
 
-// Both words of this landing's failure draw; eight landings are drawn at once.
+// Both words of this landing's failure draw; sixteen landings are drawn at once.
 static const uint32_t *draw_failure(struct day *d, uint32_t a)
 {
     uint32_t n = d->aircraft[a].n_landings++;
