@@ -71,7 +71,8 @@ static uint32_t board(struct day *d, const struct world_link *l, uint32_t seats)
     if (l->demand == WORLD_NO_LINK)
         return 0;
     uint8_t *row = d->waiting + (size_t)l->demand * d->world->n_bins_padded;
-    for (uint32_t b = d->bin_from; b <= d->bin && p < seats; b++) {
+    // All bins, also when the seats are full: that many can be predicted.
+    for (uint32_t b = d->bin_from; b <= d->bin; b++) {
         uint32_t n = row[b] < seats - p ? row[b] : seats - p;
         row[b] = (uint8_t)(row[b] - n);
         p += n;
@@ -150,7 +151,7 @@ static void dispatch(struct day *d, uint32_t a, uint32_t j)
     const struct world_link *l = &w->links[x->link];
     const struct world_leg *leg = world_leg(w, x->type, x->link);
     uint32_t pax = board(d, l, (uint32_t)s->types[x->type].seats);
-    int64_t revenue = pax ? pax * world_fare(w, l, d->bin) : 0;
+    int64_t revenue = pax * world_fare(w, l, d->bin);
     int64_t op = pax * l->opcost_uusd;
     uint64_t mean = (uint64_t)d->ports[i].tod_mean_ms;
     int64_t tod = (int64_t)((mean * draw_tod(d, a)) >> 32);

@@ -78,7 +78,8 @@ struct draws_kernels {
 };
 
 extern const struct draws_kernels draws_portable, draws_avx2, draws_avx512;
-// The widest the CPU has; "portable", "avx2" or "avx512" forces one, NULL where it has not that.
+// The widest the CPU has; "portable", "avx2" or "avx512" forces one, NULL
+// where it has not that.
 const struct draws_kernels *draws_choose(const char *name);
 
 #endif
