@@ -170,6 +170,7 @@ static void close_generate(void *state)
     struct generator *g = state;
     if (!g)
         return;
+    prefix_destroy(g->prefix);
     engine_destroy(g->engine);
     sampler_destroy(g->sampler);
     generate_model_close(g->opened);
@@ -182,6 +183,7 @@ static enum error open_generate(const struct workload_job *job, void **out, stru
 {
     struct generator *g = mem_alloc(sizeof *g);
     g->arena = arena_create();
+    g->prefix = prefix_create();
     g->params = job->params;
     g->seed = job->seed;
     g->scratch = job->scratch;
@@ -220,7 +222,7 @@ static void make_room(struct generator *g, struct stream *s, const struct value 
     }
     if (layers)
         s->load = mem_alloc(layers * h->n_experts * sizeof *s->load);
-    if (layers && g->o.routing)
+    if (layers)
         s->routing = mem_alloc((layers * n * h->top_k + 1) * sizeof *s->routing);
     if (g->o.last_logits)
         s->last = mem_alloc(h->n_vocab * sizeof *s->last);
