@@ -83,7 +83,7 @@ BENCH  := $(call bin,$(BENCH_SRC))
 
 all: $(PROGRAMS) build/demo.gguf $(TOOLS) ## build the three programs and the tools (default)
 tests: all $(UNIT) $(SIM) $(MPITEST) $(ACTOR) $(REPLAY) $(addprefix $(B)/bin/,shoal-bench raw_zmq) ## build every test program
-.PHONY: all tests demo test bench bench-dispatch bench-experts bench-fleet bench-recipes \
+.PHONY: all tests demo test load bench bench-dispatch bench-experts bench-fleet bench-recipes \
         bench-search benches fleet-laws lint tidy format asan \
         ubsan tsan fuzz fuzzers sim cover chaos compose-up compose-down compose-test install \
         uninstall clean help current
@@ -179,6 +179,8 @@ cover: ## line coverage of the unit tests, the simulator and the stories
 	@scripts/coverage build/cover
 chaos: all ## the same bits through kills, ranks, pods and SIMD widths: the whole set
 	@SHOAL_CHAOS=full TESTS=e2e scripts/run-tests $(B)/bin
+load: tests ## a model that serves under load for a minute: 64 streams, disconnects, a kill
+	@SHOAL_LOAD_S=60 SHOAL_BIN=$(CURDIR)/$(B)/bin tests/integration/serve-load
 benches: all $(BENCH)
 bench: benches ## all benchmarks of tests/bench
 	@tests/bench/bench-all $(B)/bin

@@ -9,6 +9,7 @@
 #include "worker/experts/engine_state.h"
 #include "worker/experts/norm.h"
 #include "worker/experts/whole.h"
+#include "worker/memory.h"
 
 _Static_assert((int)ENGINE_PAGE == (int)KV_PAGE, "one page");
 
@@ -132,6 +133,20 @@ static enum error agree(struct engine *e, enum error mine, struct errtext *t)
     return mine;
 }
 
+// The ranks of a node hold the weights together, those of all nodes at least once.
+static enum error check_memory(const struct engine *e, struct errtext *t)
+{
+    struct group *node = group_node(e->group);
+    uint64_t bytes = gguf_bytes(e->m->file) / e->size * group_size(node);
+    size_t memory = memory_limit();
+    group_destroy(node);
+    if (bytes <= memory)
+        return OK;
+    return errtext_set(t, ERR_LIMIT,
+                       "%s: %llu MB of weights on this machine, which has %zu MB of memory",
+                       gguf_path(e->m->file), (unsigned long long)bytes >> 20, memory >> 20);
+}
+
 enum error engine_create(const struct model *m,
                          const struct engine_options *o,
                          struct group *g,
@@ -149,7 +164,10 @@ enum error engine_create(const struct model *m,
     e->score_scale = rope_score_scale(m);
     engine_heads(e);
     struct kv_shape shape = kv_shape_of(e, o);
-    enum error err = agree(e, kv_create(&shape, &e->kv, t), t);
+    enum error err = check_memory(e, t);
+    if (!err)
+        err = kv_create(&shape, &e->kv, t);
+    err = agree(e, err, t);
     if (err) {
         kv_destroy(e->kv);
         mem_free(e);

@@ -9,6 +9,8 @@
 #ifndef WORKER_EXPERTS_ENGINE_STATE_H
 #define WORKER_EXPERTS_ENGINE_STATE_H
 
+#include <assert.h>
+
 #include "common/arena.h"
 #include "worker/experts/engine.h"
 #include "worker/experts/kv.h"
@@ -47,6 +49,7 @@ struct engine {
 // Where a rank's part of n things begins, which are given out `unit` together.
 static inline uint32_t engine_first(uint32_t rank, uint32_t size, uint32_t n, uint32_t unit)
 {
+    assert(size > 0);
     uint64_t at = ((uint64_t)n + unit - 1) / unit * rank / size * unit;
     return at < n ? (uint32_t)at : n;
 }

@@ -188,31 +188,41 @@ struct deal {
     uint32_t n_segments;
 };
 
+// A copy's vectors, [from, to) in the order of experts.
+static void deal_copy(const struct engine *e,
+                      struct deal *d,
+                      const struct routing *r,
+                      uint32_t expert,
+                      struct range run,
+                      uint32_t device)
+{
+    bool ours = device == e->rank && run.from < run.to;
+    if (ours)
+        d->segments[d->n_segments++] = (struct segment){expert, d->n_mine};
+    for (uint32_t k = run.from; k < run.to; k++) {
+        d->device[r->pair[k]] = device;
+        if (ours)
+            d->mine[d->n_mine++] = r->pair[k];
+    }
+}
+
 // The copies of an expert share its pairs evenly, in their order.
 static struct deal
 deal_out(struct engine *e, const struct layout *l, const struct routing *r, uint32_t n)
 {
-    uint32_t n_experts = e->m->h.n_experts, top_k = e->m->h.top_k, n_pairs = n * top_k;
+    uint32_t top_k = e->m->h.top_k, n_pairs = n * top_k;
     struct deal d = {.n = n, .n_pairs = n_pairs, .top_k = top_k};
     d.device = arena_room(e->step, n_pairs * sizeof *d.device + 1);
     d.mine = arena_room(e->step, n_pairs * sizeof *d.mine + 1);
     d.segments =
         arena_room(e->step, (e->whole->shape.n_slots + 1) * (size_t)sizeof *d.segments);
-    for (uint32_t i = 0; i < n_experts; i++) {
+    for (uint32_t i = 0; i < e->m->h.n_experts; i++) {
         uint32_t from = r->first[i], all = r->first[i + 1] - from;
         uint32_t copies = l->first[i + 1] - l->first[i];
         for (uint32_t c = 0; c < copies; c++) {
-            uint32_t begin = from + placement_first(c, all, copies);
-            uint32_t end = from + placement_first(c + 1, all, copies);
-            uint32_t device = l->device[l->first[i] + c];
-            bool ours = device == e->rank && begin < end;
-            if (ours)
-                d.segments[d.n_segments++] = (struct segment){i, d.n_mine};
-            for (uint32_t k = begin; k < end; k++) {
-                d.device[r->pair[k]] = device;
-                if (ours)
-                    d.mine[d.n_mine++] = r->pair[k];
-            }
+            struct range run = {from + engine_first(c, copies, all, 1),
+                                from + engine_first(c + 1, copies, all, 1)};
+            deal_copy(e, &d, r, i, run, l->device[l->first[i] + c]);
         }
     }
     d.segments[d.n_segments] = (struct segment){0, d.n_mine};
@@ -255,7 +265,7 @@ struct travel {
 
 static uint32_t first_token(const struct engine *e, uint32_t n, uint32_t rank)
 {
-    return placement_first(rank, n, e->size);
+    return engine_first(rank, e->size, n, 1);
 }
 
 static struct travel pack(struct engine *e, const struct deal *d, const float *y)
