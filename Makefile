@@ -140,6 +140,9 @@ $(B)/bin/raw_mpi_hello $(B)/bin/bench_experts: EXTRA_LIBS := $(MPI_LIBS)
 $(B)/bin/bench_experts: $(call obj,$(MPI_SRC))
 $(B)/bin/peer_gearman: EXTRA_LIBS := $(call libs,gearmand)
 
+# Its assembler reads the page's pieces.
+$(B)/cluster/client/page.o: $(wildcard cluster/client/page/*)
+
 # Flags of single files; .tidy is clang-tidy's stamp of the same file.
 flags = $(call obj,$(1)) $(patsubst %.c,$(B)/%.tidy,$(1))
 $(call flags,$(MPI_SRC) $(MPITEST_SRC) tests/bench/raw_mpi_hello.c): override CPPFLAGS += $(MPI_FLAGS)
