@@ -132,6 +132,40 @@ static enum error put_artefacts(struct caller *c,
 
 // ---- the page's data -------------------------------------------------------------
 
+// A scenario that is an attachment, as data in its place.
+static void
+put_scenario(struct caller *c, const struct value *reply, struct value *spec, struct arena *a)
+{
+    const struct value *params = value_find(spec, "params"),
+                       *files = value_find(reply, "files");
+    const struct value *name = params ? value_find(params, "scenario") : NULL;
+    char path[PATH_SIZE];
+    struct value parsed, changed;
+    struct errtext t;
+    struct buf b;
+    for (uint32_t i = 0; name && name->type == VALUE_STR && files && i < files->n; i++) {
+        const struct value *hash = value_find(&files->items[i], "hash");
+        struct sha256 sum;
+        if (strcmp(show_text(&files->items[i], "name"), name->s) != 0 || !hash
+            || hash->type != VALUE_BIN || hash->n != sizeof sum.bytes)
+            continue;
+        memcpy(sum.bytes, hash->s, sizeof sum.bytes);
+        const char *base = getenv("TMPDIR");
+        (void)snprintf(path, sizeof path, "%s/shoal-report.%d", base && *base ? base : "/tmp",
+                       (int)getpid());
+        buf_init(&b, LINES_MAX);
+        if (!caller_get_file(c, &sum, path, &t) && !read_file(path, &b, &t)
+            && !yaml_parse(buf_cstr(&b), b.n, name->s, a, &parsed, &t)) {
+            changed = value_copy(a, params);
+            (void)value_set(a, &changed, "scenario", parsed);
+            (void)value_set(a, spec, "params", changed);
+        }
+        (void)unlink(path);
+        buf_fini(&b);
+        return;
+    }
+}
+
 // The job file as data; a secret of it stays behind.  Null: we may not read it.
 static struct value spec_of(struct caller *c, const char *job, struct arena *a)
 {
@@ -148,6 +182,7 @@ static struct value spec_of(struct caller *c, const char *job, struct arena *a)
     for (uint32_t i = 0; i < spec.n; i++)
         if (strcmp(spec.pairs[i].key, "api_key") != 0)
             (void)value_set(a, &out, spec.pairs[i].key, spec.pairs[i].value);
+    put_scenario(c, &reply, &out, a);
     return out;
 }
 

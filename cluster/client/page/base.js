@@ -7,7 +7,7 @@ const stats = doc.stats || {};
 const colours = ["a", "b", "c", "d", "e", "f", "g", "h"].map((c) => `var(--${c})`);
 
 function add(node, kids) {
-  for (const kid of kids.flat())
+  for (const kid of kids.flat(Infinity))
     if (kid !== null && kid !== undefined)
       node.append(kid);
   return node;

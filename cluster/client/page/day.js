@@ -11,7 +11,7 @@ function scenarioOf() {
   for (const s of [data.scenario, params.scenario])
     if (s && typeof s === "object")
       return s;
-  return null;
+  return data.spec ? {} : null;
 }
 
 function mapOf(day) {
@@ -68,6 +68,10 @@ function drawMap(day, map, t) {
       here[s.place].push(s.state);
       continue;
     }
+    if (t >= s.down) { // it is landing
+      here[s.j].push("fly");
+      continue;
+    }
     const from = map.at(day.ports[s.i]), to = map.at(day.ports[s.j]);
     const share = Math.min(1, Math.max(0, (t - s.from) / Math.max(1, s.down - s.from)));
     const x = from[0] + (to[0] - from[0]) * share, y = from[1] + (to[1] - from[1]) * share;
@@ -78,7 +82,7 @@ function drawMap(day, map, t) {
   }
   map.rings.forEach((r) => {
     const states = here[r.i];
-    r.count.textContent = states.length;
+    r.count.textContent = states.filter((state) => state !== "fly").length;
     states.sort().forEach((state, k) => {
       const angle = -Math.PI / 2 + 2 * Math.PI * k / Math.max(12, states.length);
       nodes.push(svg("circle", { cx: r.x + 19 * Math.cos(angle), cy: r.y + 19 * Math.sin(angle), r: 3.2,

@@ -45,7 +45,7 @@ function parallel(trials, columns, objectives, marked) {
     });
     const good = place.get(i);
     const path = svg("path", { d, fill: "none", stroke: isMarked ? colours[1]
-      : `hsl(${215 - 60 * good} ${20 + 60 * good}% ${72 - 26 * good}%)`,
+      : `hsl(217 ${15 + 70 * good}% ${74 - 24 * good}%)`,
     "stroke-width": isMarked ? 1.8 : 1, opacity: isMarked ? 1 : 0.25 + 0.45 * good });
     drawn.push({ i, path });
     node.append(hover(path, `trial ${trials[i].trial}\n` + objectives.map((o) =>

@@ -72,7 +72,7 @@ function frontSection(trials, goals) {
   const best = front(losses).map((i) => good[i]);
   const at = (t, g) => t.metrics[g.metric];
   const p = plot({ label: gx.metric, scale: scale(good.map((t) => at(t, gx))) },
-    { label: gy.metric, scale: scale(good.map((t) => at(t, gy))) }, { w: 640, h: 420 });
+    { label: gy.metric, scale: scale(good.map((t) => at(t, gy))) }, { w: 560, h: 400 });
   for (const t of good.slice(0, 5000))
     dot(p, at(t, gx), at(t, gy), { r: 2.2, fill: "var(--faint)" });
   if (goals.length === 2)
@@ -97,7 +97,7 @@ function volumePlot(good, losses) {
   });
   curve.push([good.at(-1).trial, curve.at(-1)[1]]);
   const p = plot({ label: "trial", scale: scale([0, good.at(-1).trial], { tight: true }) },
-    { label: "hypervolume", scale: scale(curve.map((c) => c[1]), { low: 0 }) }, { w: 480, h: 420 });
+    { label: "hypervolume", scale: scale(curve.map((c) => c[1]), { low: 0 }) }, { w: 560, h: 400 });
   line(p, curve, { stroke: colours[2], "data-hypervolume": curve.at(-1)[1] }, true);
   return el("div", { "data-plot": "hypervolume" }, p.node);
 }
