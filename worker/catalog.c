@@ -16,13 +16,20 @@ extern const struct workload workload_serve;
 extern const struct workload workload_collbench;
 extern const struct workload workload_placement;
 extern const struct workload workload_cafe;
+extern const struct workload workload_fleet;
 
 const struct workload *const workloads[] = {
-    &workload_noop,      &workload_function,
-    &workload_exec,      &workload_allreduce,
-    &workload_generate,  &workload_serve,
-    &workload_collbench, &workload_placement,
-    &workload_cafe,      NULL,
+    &workload_noop,
+    &workload_function,
+    &workload_exec,
+    &workload_allreduce,
+    &workload_generate,
+    &workload_serve,
+    &workload_collbench,
+    &workload_placement,
+    &workload_cafe,
+    &workload_fleet,
+    NULL,
 };
 
 const struct workload *workload_find(const char *name)
@@ -98,6 +105,8 @@ static struct value metric_value(const struct metric *m, struct arena *a)
     set_text(a, &v, "name", m->name);
     set_text(a, &v, "unit", m->unit);
     set_text(a, &v, "help", m->help);
+    set_true(a, &v, "integer", m->integer);
+    set_true(a, &v, "hash", m->hash);
     return v;
 }
 
@@ -149,6 +158,9 @@ struct value catalog_entry(const struct workload *w, struct arena *a)
         value_set(a, &v, "figures", figures_value(w, a));
         set_true(a, &v, "totals_only", w->totals_only);
     }
+    set_text(a, &v, "compares", w->compares);
+    set_text(a, &v, "compared", w->compared);
+    set_text(a, &v, "row_item", w->row_item);
     set_true(a, &v, "collective", w->collective);
     set_true(a, &v, "commands", w->commands);
     set_true(a, &v, "volatile", w->volatile_metrics);

@@ -50,6 +50,10 @@ struct metric {
     const char *name; // a row with NULL ends the table
     const char *unit;
     const char *help;
+    bool integer; // rows show it so, statistics have its sum
+    // Half of a 64-bit word, 32 bits: the high one, and in the next row the low one.  Rows
+    // show both as 16 hexadecimal digits under this one's name; there are no statistics.
+    bool hash;
 };
 
 enum { METRICS_MAX = 64 };
@@ -173,6 +177,13 @@ struct workload {
     const struct metric *metrics;   // NULL: dynamic, names come with each item
     const struct total_row *totals; // (optional)
     const struct figure *figures;   // (optional)
+    // (optional) A parameter of type PARAM_STR that tells apart what a sweep may compare on
+    // the same items (its key `compare`).
+    const char *compares;
+    const char *compared; // the result's key for them: "policies"
+    // (optional) Rows of a sweep are flat maps: seed, the item's number under this name, the
+    // params, the metrics.
+    const char *row_item;
     bool totals_only; // a sweep without rows needs the totals alone: there are too many items
                       // for their metrics
     bool collective;  // may run as a gang: run() is called on every rank of it with the same

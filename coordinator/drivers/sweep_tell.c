@@ -271,6 +271,7 @@ void sweep_tell(struct sweep *s, const struct outcome *o)
     }
     for (uint32_t i = 0; s->rows && i < o->count; i++)
         keep_row(s, &t, i);
+    sweep_take_outputs(s, o);
     if (t.failed || s->totals)
         arena_reset(s->scratch);
 }

@@ -172,3 +172,16 @@ void sweep_totals_put(const struct sweep_totals *s,
     if (s->n_figures)
         value_set(a, map, "figures", figures);
 }
+
+void sweep_totals_put_flat(const struct sweep_totals *s,
+                           const struct total *sums,
+                           struct arena *a,
+                           struct value *map)
+{
+    struct value both = value_map();
+    sweep_totals_put(s, sums, a, &both);
+    for (uint32_t i = 0; i < both.n; i++)
+        for (uint32_t k = 0; k < both.pairs[i].value.n; k++)
+            value_set(a, map, both.pairs[i].value.pairs[k].key,
+                      both.pairs[i].value.pairs[k].value);
+}

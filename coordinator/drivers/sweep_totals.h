@@ -34,5 +34,10 @@ void sweep_totals_put(const struct sweep_totals *s,
                       const struct total *sums,
                       struct arena *a,
                       struct value *map);
+// The same pairs, straight into the map.
+void sweep_totals_put_flat(const struct sweep_totals *s,
+                           const struct total *sums,
+                           struct arena *a,
+                           struct value *map);
 
 #endif

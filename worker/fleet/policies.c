@@ -4,11 +4,10 @@
 #include "worker/fleet/policy.h"
 
 const struct policy *const policies[] = {
-    &policy_random,
-    &policy_greedy,
-    &policy_greedy_rate,
-    NULL,
+    &policy_random, &policy_greedy, &policy_greedy_rate, &policy_schedule, NULL,
 };
+
+const char *const policy_names[] = {"random", "greedy", "greedy_rate", "schedule", NULL};
 
 const struct policy *policy_find(const char *name)
 {

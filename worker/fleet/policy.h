@@ -10,6 +10,7 @@
 #ifndef WORKER_FLEET_POLICY_H
 #define WORKER_FLEET_POLICY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/error.h"
@@ -30,7 +31,9 @@ struct policy_setup {
 struct policy {
     const char *name; // a row with NULL ends the table
     const char *help;
-    // (optional) The state, one per rank; NULL when absent.
+    bool per_item; // what it is made from may differ from item to item
+    // (optional) The state, one per rank and grid point; NULL when absent.  FAULT_JOB,
+    // FAULT_WORKER.
     enum error (*create)(const struct policy_setup *setup, void **state, struct errtext *t);
     void (*destroy)(void *state);
     // (optional) A day begins; it has been reset.  A failure ends the item.
@@ -41,8 +44,9 @@ struct policy {
 };
 
 extern const struct policy *const policies[]; // NULL-ended
+extern const char *const policy_names[];      // the same, for tables of choices
 const struct policy *policy_find(const char *name);
 
-extern const struct policy policy_random, policy_greedy, policy_greedy_rate;
+extern const struct policy policy_random, policy_greedy, policy_greedy_rate, policy_schedule;
 
 #endif

@@ -6,55 +6,12 @@
 
 #include "common/yaml.h"
 #include "worker/fleet/draws.h"
+#include "worker/fleet/scenario_keys.h"
 #include "worker/fleet/scenario_read.h"
 
-// Ranges: no product of the simulator passes 63 bits within them, and no day 2^40 ms.
-#define METRES_MAX INT64_C(10000000)
-#define JOULES_MAX INT64_C(10000000000)
-#define DAY_MAX    INT64_C(864000000) // ten days
-
-#define AT(field) offsetof(struct scenario, field)
-const struct scenario_key scenario_keys[] = {
-    {"t_start_ms", AT(t_start_ms), 0, DAY_MAX, 21600000, "ms", "begin of the day"},
-    {"t_end_ms", AT(t_end_ms), 1, DAY_MAX, 64800000, "ms", "no decision at or after it"},
-    {"n_aircraft", AT(n_aircraft), 1, SCENARIO_AIRCRAFT_MAX, 40, NULL, "aircraft of the fleet"},
-    {"takeoff_ms", AT(takeoff_ms), 0, DAY_MAX, 360000, "ms", "from dispatch to take-off"},
-    {"landing_ms", AT(landing_ms), 0, DAY_MAX, 360000, "ms", "approach and landing"},
-    {"hold_ms", AT(hold_ms), 1, DAY_MAX, 900000, "ms", "to the next decision after a hold"},
-    {"reserve_J", AT(reserve_j), 0, JOULES_MAX, 0, "J", "energy that remains after landing"},
-    {"lanes", AT(lanes), 1, 64, 2, NULL, "corridors of an ordered pair"},
-    {"sep_m", AT(sep_m), 0, 1000000, 926, "m", "least distance in a corridor"},
-    {"tod_mean_max_ms", AT(tod_mean_max_ms), 0, DAY_MAX, 360000, "ms",
-     "largest mean take-off delay of a vertiport"},
-    {"close_ppm", AT(close_ppm), 0, 1000000, 50000, "ppm",
-     "probability that weather closes a pair for a window"},
-    {"close_window_ms", AT(close_window_ms), 1000, DAY_MAX, 3600000, "ms",
-     "length of a weather window"},
-    {"fail_ppm", AT(fail_ppm), 0, 1000000, 5000, "ppm", "probability of a failure at landing"},
-    {"down_min_ms", AT(down_min_ms), 0, DAY_MAX, 1800000, "ms", "shortest repair"},
-    {"down_max_ms", AT(down_max_ms), 0, DAY_MAX, 7200000, "ms", "longest repair"},
-    {"bin_ms", AT(bin_ms), 1000, DAY_MAX, 900000, "ms", "passengers appear at its start"},
-    {"patience_ms", AT(patience_ms), 1000, DAY_MAX, 3600000, "ms",
-     "how long a passenger waits"},
-    {"demand_base_q16", AT(demand_base_q16), 0, 1 << 24, 52429, "passengers/65536",
-     "expected passengers of a cell, off the peaks"},
-    {"demand_peak_q16", AT(demand_peak_q16), 0, 1 << 24, 262144, "passengers/65536",
-     "what a peak adds at its middle"},
-    {"od_mult_min_pct", AT(od_mult_min_pct), 0, 100000, 50, "%",
-     "least daily demand multiplier of a pair"},
-    {"od_mult_max_pct", AT(od_mult_max_pct), 0, 100000, 150, "%",
-     "largest daily demand multiplier of a pair"},
-    {"od_max_m", AT(od_max_m), 0, 4 * METRES_MAX, 80467, "m",
-     "pairs farther apart have no demand; 0: no limit"},
-    {"fare_uusd_per_mile", AT(fare_uusd_per_mile), 0, 100000000, 1500000, "uUSD/mile",
-     "fare of a passenger"},
-    {"surge_pct_per_pax", AT(surge_pct_per_pax), 0, 10000, 10, "%",
-     "rise of the fare for each expected passenger"},
-    {"surge_max_pct", AT(surge_max_pct), 0, 1000, 50, "%", "largest rise of the fare"},
-    {"op_uusd_per_pax_mile", AT(op_uusd_per_pax_mile), 0, 100000000, 640000, "uUSD/mile",
-     "cost of carrying a passenger"},
-    {.name = NULL},
-};
+#define ROW(name, field, min, max, fallback, unit, help)                                       \
+    {name, offsetof(struct scenario, field), min, max, fallback, unit, help},
+const struct scenario_key scenario_keys[] = {SCENARIO_KEYS(ROW){.name = NULL}};
 
 const struct scenario_key *scenario_key_find(const char *name)
 {
