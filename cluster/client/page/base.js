@@ -51,7 +51,7 @@ function seconds(s) {
 }
 const dollars = (micro) =>
   `$${Math.round(micro / 1e6).toLocaleString("en-GB")}`.replace("$-", "−$");
-const pValue = (p) => (p < 1e-4 ? p.toExponential(1) : p.toFixed(4));
+const pValue = (p) => (!isNumber(p) ? "–" : p < 1e-4 ? p.toExponential(1) : p.toFixed(4));
 
 // ---- pieces of the page -------------------------------------------------------------
 const page = document.getElementById("report");

@@ -106,7 +106,19 @@ function totalsHistograms(points) {
 }
 
 // ---- policies on common random numbers ---------------------------------------------
-function compareSection(compare) {
+// By metric; profit first, if there is any.
+function compareSection(all) {
+  const known = Object.keys(all).filter((k) => all[k].policies);
+  if (!known.length)
+    return;
+  const first = known.find((k) => k.startsWith("profit")) || known[0];
+  const hole = el("div", {}, compareView(all[first]));
+  section("Comparison", "The same items for all: means with 95 % intervals (t); paired "
+    + "differences, p-values corrected after Holm.",
+  el("div", { class: "controls" }, choice("metric", known, first,
+    (name) => hole.replaceChildren(compareView(all[name])))), hole);
+}
+function compareView(compare) {
   const names = Object.keys(compare.policies || {});
   const rows = names.map((name) => ({ name, ...compare.policies[name] }));
   const ends = rows.flatMap((r) => [r.mean - r.half_95, r.mean + r.half_95]);
@@ -120,8 +132,7 @@ function compareSection(compare) {
     svg("text", { x: p.px(r.mean), y: y - 9, "text-anchor": "middle", class: "strong" }, r.name));
     dot(p, r.mean, i, { r: 5, fill: colour, "data-value": r.mean }, `${r.name}: ${show(r.mean)}`);
   });
-  section("Comparison", "The same days for all: means with 95 % intervals (t); paired "
-    + "differences, p-values corrected after Holm.", p.node,
+  return el("div", {}, p.node,
   table([["policy", (r) => r.name], ["mean", (r) => r.mean, "n"],
     ["± 95 %", (r) => r.half_95, "n"], ["sd", (r) => r.sd, "n"]], rows,
   { "data-table": "policies" }), el("h3", {}, "Pairs"),

@@ -23,9 +23,7 @@ function trainReport() {
   if (cells.length)
     section("Learning curves", null, el("div", { class: "row" }, cells));
   const evaluation = result.evaluation;
-  if (evaluation && evaluation.policies && (evaluation.pairs || stats.compare))
-    compareSection(evaluation.pairs ? evaluation : stats.compare);
-  else if (stats.compare)
+  if (stats.compare)
     compareSection(stats.compare);
   if (evaluation)
     section("Evaluation", null, pairs(evaluation));
