@@ -9,6 +9,7 @@
 #include "cluster/client/commands.h"
 #include "cluster/client/fetch.h"
 #include "cluster/client/page.h"
+#include "cluster/client/scenario.h"
 #include "cluster/client/show.h"
 #include "cluster/client/target.h"
 #include "common/mem.h"
@@ -136,34 +137,13 @@ static enum error put_artefacts(struct caller *c,
 static void
 put_scenario(struct caller *c, const struct value *reply, struct value *spec, struct arena *a)
 {
-    const struct value *params = value_find(spec, "params"),
-                       *files = value_find(reply, "files");
-    const struct value *name = params ? value_find(params, "scenario") : NULL;
-    char path[PATH_SIZE];
-    struct value parsed, changed;
-    struct errtext t;
-    struct buf b;
-    for (uint32_t i = 0; name && name->type == VALUE_STR && files && i < files->n; i++) {
-        const struct value *hash = value_find(&files->items[i], "hash");
-        struct sha256 sum;
-        if (strcmp(show_text(&files->items[i], "name"), name->s) != 0 || !hash
-            || hash->type != VALUE_BIN || hash->n != sizeof sum.bytes)
-            continue;
-        memcpy(sum.bytes, hash->s, sizeof sum.bytes);
-        const char *base = getenv("TMPDIR");
-        (void)snprintf(path, sizeof path, "%s/shoal-report.%d", base && *base ? base : "/tmp",
-                       (int)getpid());
-        buf_init(&b, LINES_MAX);
-        if (!caller_get_file(c, &sum, path, &t) && !read_file(path, &b, &t)
-            && !yaml_parse(buf_cstr(&b), b.n, name->s, a, &parsed, &t)) {
-            changed = value_copy(a, params);
-            (void)value_set(a, &changed, "scenario", parsed);
-            (void)value_set(a, spec, "params", changed);
-        }
-        (void)unlink(path);
-        buf_fini(&b);
+    const struct value *params = value_find(spec, "params");
+    struct value scenario, changed;
+    if (!params || !scenario_find(c, spec, value_find(reply, "files"), a, &scenario))
         return;
-    }
+    changed = value_copy(a, params);
+    (void)value_set(a, &changed, "scenario", scenario);
+    (void)value_set(a, spec, "params", changed);
 }
 
 // The job file as data; a secret of it stays behind.  Null: we may not read it.
