@@ -37,6 +37,8 @@ function show(x) {
   if (Number.isInteger(x) && Math.abs(x) < 1e15)
     return x.toLocaleString("en-GB");
   const size = Math.abs(x);
+  if (size >= 1e5 && size < 1e15)
+    return Math.round(x).toLocaleString("en-GB");
   return size >= 1e7 || size < 1e-4 ? x.toExponential(4)
     : String(Number(x.toPrecision(6)));
 }

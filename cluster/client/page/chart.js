@@ -43,8 +43,12 @@ function plot(x, y, size) {
   const node = svg("svg", { viewBox: `0 0 ${w} ${h}`, role: "img" });
   const px = (v) => box.left + x.scale.of(v) * (w - box.left - box.right);
   const py = (v) => h - box.bottom - y.scale.of(v) * (h - box.top - box.bottom);
-  const short = (v) => (Math.abs(v) >= 1e6 || (v && Math.abs(v) < 1e-3)
-    ? v.toExponential(0).replace("e+", "e") : show(v));
+  const short = (v) => {
+    const unit = [[1e12, "T"], [1e9, "G"], [1e6, "M"]].find((u) => Math.abs(v) >= u[0]);
+    if (unit)
+      return `${Number((v / unit[0]).toPrecision(4))} ${unit[1]}`;
+    return v && Math.abs(v) < 1e-3 ? v.toExponential(0) : show(v);
+  };
   for (const v of y.scale.ticks)
     node.append(svg("line", { class: "grid", x1: box.left, x2: w - box.right, y1: py(v), y2: py(v) }),
       svg("text", { x: box.left - 7, y: py(v) + 4, "text-anchor": "end" }, short(v)));

@@ -58,41 +58,65 @@ const spearman = (x, y) => correlation(ranks(x), ranks(y));
 // parameter among the best tenth is from that among all: Pearson's divergence of two
 // histograms, normalised to a sum of one.  Null parameters (inactive) are a bin of their own.
 function importance(columns, losses) {
-  const bins = 20;
-  const best = new Set(losses.map((_, i) => i).sort((a, b) => losses[a] - losses[b])
-    .slice(0, Math.max(2, Math.ceil(losses.length / 10))));
+  const bins = 20, n = losses.length, m = Math.min(n, Math.max(2, Math.ceil(n / 10)));
+  const top = bestOf(losses, m);
   const raw = columns.map((column) => {
-    const values = column.values.map((v) => (isNumber(v) ? v : null));
-    const category = new Map(), isText = column.values.some((v) => v !== null && !isNumber(v));
-    const s = scale(column.log ? values.map((v) => (v > 0 ? Math.log(v) : null)) : values,
-      { tight: true });
-    const all = [], top = [];
-    column.values.forEach((v, i) => {
-      let bin = 0;
-      if (isText) {
-        if (!category.has(v))
-          category.set(v, category.size + 1);
-        bin = category.get(v);
-      } else if (v !== null) {
-        const x = column.log ? Math.log(v) : v;
-        bin = 1 + Math.min(bins - 1, Math.max(0, Math.floor(s.of(x) * bins)));
-      }
-      all[bin] = (all[bin] || 0) + 1;
-      if (best.has(i))
-        top[bin] = (top[bin] || 0) + 1;
-    });
-    let sum = 0;
+    const bin = binsOf(column, bins), all = [], best = [];
+    for (let i = 0; i < n; i++) {
+      all[bin[i]] = (all[bin[i]] || 0) + 1;
+      best[bin[i]] = (best[bin[i]] || 0) + top[i];
+    }
+    let sum = 0, used = 0;
     for (let b = 0; b < all.length; b++)
       if (all[b]) {
-        const p = all[b] / losses.length, q = (top[b] || 0) / best.size;
+        const p = all[b] / n, q = best[b] / m;
         sum += (q - p) ** 2 / p;
+        used++;
       }
-    // A parameter that matters not has divergence (bins - 1) (1 / best - 1 / n) on average.
-    const used = all.filter(Boolean).length;
-    return Math.max(0, sum - (used - 1) * (1 / best.size - 1 / losses.length));
+    // What a parameter that matters not gets on average.
+    return Math.max(0, sum - (used - 1) * (1 / m - 1 / n));
   });
   const total = raw.reduce((a, b) => a + b, 0) || 1;
   return raw.map((x) => x / total);
+}
+// 1 for the m least, the first of equals first.
+function bestOf(losses, m) {
+  const last = Float64Array.from(losses).sort()[m - 1], top = new Uint8Array(losses.length);
+  let left = m;
+  for (let i = 0; i < losses.length; i++)
+    if (losses[i] < last) {
+      top[i] = 1;
+      left--;
+    }
+  for (let i = 0; i < losses.length && left; i++)
+    if (losses[i] === last) {
+      top[i] = 1;
+      left--;
+    }
+  return top;
+}
+// A bin each: 0 where there is no value, texts one a text, numbers so many of one width.
+function binsOf(column, bins) {
+  const values = column.values, bin = new Uint16Array(values.length), kinds = new Map();
+  let low = Infinity, high = -Infinity;
+  for (const v of values)
+    if (typeof v === "number") {
+      low = v < low ? v : low;
+      high = v > high ? v : high;
+    }
+  const log = low > 0 && high / low > 300, at = (v) => (log ? Math.log(v) : v);
+  const start = at(low), width = (at(high) - start) / bins || 1;
+  for (let i = 0; i < values.length; i++) {
+    const v = values[i];
+    if (typeof v === "number")
+      bin[i] = 1 + Math.min(bins - 1, Math.floor((at(v) - start) / width));
+    else if (v !== null) {
+      if (!kinds.has(v))
+        kinds.set(v, kinds.size + 1);
+      bin[i] = bins + kinds.get(v);
+    }
+  }
+  return bin;
 }
 
 // What ATRAM calls them: a sensitivity point moves one objective, a trade-off point makes

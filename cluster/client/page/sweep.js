@@ -4,8 +4,16 @@
 // Half the 95 % interval of a mean; t of 1.96 is right from some hundred values on.
 const halfWidth = (m) => (m.count > 1 ? 1.96 * m.sd / Math.sqrt(m.count) : null);
 
+// Millionths of a dollar are shown in dollars.
+const isMoney = (name) => name.endsWith("_uusd");
+const readable = (name) => (isMoney(name) ? `${name.slice(0, -5)}, $` : name).replaceAll("_", " ");
+const unitOf = (name) => (isMoney(name) ? 1e-6 : 1);
+const times = (x, k) => (isNumber(x) ? x * k : x);
+const inUnits = (name, m) => (unitOf(name) === 1 ? m : Object.fromEntries(Object.entries(m).map(
+  ([k, v]) => [k, k === "count" ? v : times(v, 1e-6)])));
+
 function metricsTable(metrics) {
-  const rows = Object.entries(metrics);
+  const rows = Object.entries(metrics).map(([name, m]) => [readable(name), inUnits(name, m)]);
   return table([["metric", (r) => r[0]], ["count", (r) => r[1].count, "n"],
     ["mean", (r) => r[1].mean, "n"], ["± 95 %", (r) => halfWidth(r[1]), "n"],
     ["sd", (r) => r[1].sd, "n"], ["min", (r) => r[1].min, "n"], ["p05", (r) => r[1].p05, "n"],
@@ -112,17 +120,20 @@ function compareSection(all) {
   if (!known.length)
     return;
   const first = known.find((k) => k.startsWith("profit")) || known[0];
-  const hole = el("div", {}, compareView(all[first]));
+  const hole = el("div", {}, compareView(first, all[first]));
   section("Comparison", "The same items for all: means with 95 % intervals (t); paired "
     + "differences, p-values corrected after Holm.",
   el("div", { class: "controls" }, choice("metric", known, first,
-    (name) => hole.replaceChildren(compareView(all[name])))), hole);
+    (name) => hole.replaceChildren(compareView(name, all[name])))), hole);
 }
-function compareView(compare) {
-  const names = Object.keys(compare.policies || {});
-  const rows = names.map((name) => ({ name, ...compare.policies[name] }));
+function compareView(metric, compare) {
+  const names = Object.keys(compare.policies || {}), k = unitOf(metric);
+  const rows = names.map((name) => {
+    const m = compare.policies[name];
+    return { name, mean: m.mean * k, sd: times(m.sd, k), half_95: (m.half_95 || 0) * k };
+  });
   const ends = rows.flatMap((r) => [r.mean - r.half_95, r.mean + r.half_95]);
-  const p = plot({ label: compare.metric || "", scale: scale(ends) },
+  const p = plot({ label: readable(metric), scale: scale(ends) },
     { label: "", scale: { of: (i) => 1 - (i + 0.5) / rows.length, ticks: [] } },
     { w: 760, h: 60 + 34 * rows.length });
   rows.forEach((r, i) => {
@@ -136,8 +147,8 @@ function compareView(compare) {
   table([["policy", (r) => r.name], ["mean", (r) => r.mean, "n"],
     ["± 95 %", (r) => r.half_95, "n"], ["sd", (r) => r.sd, "n"]], rows,
   { "data-table": "policies" }), el("h3", {}, "Pairs"),
-  table([["pair", (r) => `${r.a} − ${r.b}`], ["difference", (r) => r.difference, "n"],
-    ["± 95 %", (r) => r.half_95, "n"], ["d_z", (r) => r.d_z, "n"],
+  table([["pair", (r) => `${r.a} − ${r.b}`], ["difference", (r) => times(r.difference, k), "n"],
+    ["± 95 %", (r) => times(r.half_95, k), "n"], ["d_z", (r) => r.d_z, "n"],
     ["paired t, Holm", (r) => pValue(r.t_p_holm), "n"],
     ["Wilcoxon, Holm", (r) => pValue(r.wilcoxon_p_holm), "n"]], compare.pairs || [],
   { "data-table": "pairs" }),
