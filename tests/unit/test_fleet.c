@@ -178,6 +178,108 @@ START_TEST(all_golden_metrics_and_digests_are_met)
 }
 END_TEST
 
+// ---- what the interface promises -------------------------------------------------
+
+// The digest of 24 days run in any order, side by side, cut anyhow.
+START_TEST(order_and_neighbours_do_not_show)
+{
+    struct fleet f;
+    uint64_t want = 0, got = 0;
+    uint32_t order[24];
+    struct rng rng = rng_at((uint64_t)_i, 0, 0, 0);
+    ck_assert(fleet_open(&f, FLEET_GOLDEN, "uam8x40-tight"));
+    struct day *other = day_create(f.world);
+    for (uint32_t e = 0; e < 24; e++) {
+        fleet_run(&f, "random", 7, e);
+        want += trace_digest(day_hash(f.day), e);
+        order[e] = e;
+    }
+    for (uint32_t e = 23; e > 0; e--) {
+        uint32_t k = (uint32_t)rng_below(&rng, e + 1), x = order[e];
+        order[e] = order[k];
+        order[k] = x;
+    }
+    for (uint32_t e = 0; e < 24; e += 2) { // two at a time, step by step
+        struct day *pair[2] = {f.day, other};
+        bool runs[2] = {true, true};
+        for (int k = 0; k < 2; k++)
+            day_reset(pair[k], 7, order[e + (uint32_t)k]);
+        while (runs[0] || runs[1]) {
+            int k = !runs[0] || (runs[1] && rng_below(&rng, 2));
+            runs[k] = day_next(pair[k]);
+            if (runs[k])
+                ck_assert(!day_act(pair[k], policy_random.choose(NULL, pair[k])));
+        }
+        for (int k = 0; k < 2; k++)
+            got += trace_digest(day_hash(pair[k]), order[e + (uint32_t)k]);
+    }
+    ck_assert_uint_eq(got, want);
+    day_destroy(other);
+    fleet_stop(&f);
+}
+END_TEST
+
+START_TEST(an_infeasible_action_is_refused_and_changes_nothing)
+{
+    struct fleet f;
+    uint8_t mask[8];
+    uint32_t n_refused = 0;
+    ck_assert(fleet_open(&f, FLEET_GOLDEN, "uam8x40-tight"));
+    fleet_run(&f, "random", 1, 0);
+    uint64_t want = day_hash(f.day);
+    day_reset(f.day, 1, 0);
+    ck_assert_int_eq(day_act(f.day, 0), ERR_INVALID); // nobody asks yet
+    while (day_next(f.day)) {
+        day_mask(f.day, mask);
+        uint32_t n = 0;
+        for (uint32_t v = 0; v < 8; v++) {
+            if (!mask[v])
+                ck_assert_int_eq(day_act(f.day, v), ERR_INVALID);
+            else
+                ck_assert_uint_eq(day_feasible(f.day, n++), v);
+            n_refused += !mask[v];
+        }
+        ck_assert_int_eq(n, day_epoch(f.day)->n_feasible);
+        ck_assert_int_eq(day_act(f.day, 8), ERR_INVALID);
+        ck_assert_int_eq(day_act(f.day, UINT32_MAX), ERR_INVALID);
+        ck_assert(!day_act(f.day, policy_random.choose(NULL, f.day)));
+    }
+    ck_assert_uint_gt(n_refused, 100);
+    ck_assert_uint_eq(day_hash(f.day), want);
+    fleet_stop(&f);
+}
+END_TEST
+
+START_TEST(every_class_of_draws_gives_the_same_day)
+{
+    static const char *const classes[] = {"portable", "avx2", "avx512"};
+    struct fleet f;
+    ck_assert(fleet_open(&f, FLEET_GOLDEN, "uam8x40-tight"));
+    fleet_run(&f, "greedy", UINT64_MAX, UINT32_MAX);
+    struct metrics want = *day_metrics(f.day);
+    uint64_t hash = day_hash(f.day);
+    f.world->draws = draws_choose(classes[_i]);
+    if (f.world->draws) {
+        fleet_run(&f, "greedy", UINT64_MAX, UINT32_MAX);
+        ck_assert_mem_eq(&want, day_metrics(f.day), sizeof want);
+        ck_assert_uint_eq(day_hash(f.day), hash);
+    }
+    fleet_stop(&f);
+}
+END_TEST
+
+START_TEST(a_running_day_is_as_small_as_was_promised)
+{
+    struct fleet f;
+    ck_assert(fleet_open(&f, FLEET_GOLDEN, "uam8x40"));
+    ck_assert_uint_le(day_bytes(f.world), 64 * 1024);
+    fleet_stop(&f);
+    ck_assert(fleet_open(&f, FLEET_GOLDEN, "uam200x5000"));
+    ck_assert_uint_le(day_bytes(f.world), 8 << 20);
+    fleet_stop(&f);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("fleet");
@@ -187,6 +289,12 @@ int main(void)
     tcase_add_loop_test(c, every_golden_trace_is_met, 0, N_TRACES);
     tcase_add_test(c, metrics_and_digests_are_the_golden_ones);
     tcase_add_test(c, all_golden_metrics_and_digests_are_met);
+    suite_add_tcase(s, c);
+    c = tcase_create("interface");
+    tcase_add_loop_test(c, order_and_neighbours_do_not_show, 0, 8);
+    tcase_add_test(c, an_infeasible_action_is_refused_and_changes_nothing);
+    tcase_add_loop_test(c, every_class_of_draws_gives_the_same_day, 0, 3);
+    tcase_add_test(c, a_running_day_is_as_small_as_was_promised);
     suite_add_tcase(s, c);
     return harness_run(s);
 }

@@ -32,6 +32,9 @@ const struct param fleet_params[] = {
      .searchable = true,
      .help = "policy schedule: a list of destinations, the rows of all aircraft one behind the "
              "other, or a list of rows"},
+    {.name = "socket",
+     .type = PARAM_STR,
+     .help = "policy external: where its agent listens, a path on every worker's machine"},
     {.name = "episode",
      .type = PARAM_INT,
      .searchable = true,

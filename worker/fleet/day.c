@@ -71,7 +71,8 @@ static uint32_t board(struct day *d, const struct world_link *l, uint32_t seats)
     if (l->demand == WORLD_NO_LINK)
         return 0;
     uint8_t *row = d->waiting + (size_t)l->demand * d->world->n_bins_padded;
-    for (uint32_t b = d->bin_from; b <= d->bin && p < seats; b++) {
+    // All bins, also when the seats are full: that many can be predicted.
+    for (uint32_t b = d->bin_from; b <= d->bin; b++) {
         uint32_t n = row[b] < seats - p ? row[b] : seats - p;
         row[b] = (uint8_t)(row[b] - n);
         p += n;
@@ -90,11 +91,9 @@ static int64_t entry_of(const struct day *d,
 {
     if (!l->used)
         return ready;
-    const struct scenario *s = d->world->scenario;
-    int64_t sep = s->sep_m * 3600000;
-    int64_t last = s->types[l->type].speed_m_per_h, own = s->types[type].speed_m_per_h;
-    int64_t at_entry = l->entry_ms + (sep + last - 1) / last;
-    int64_t at_exit = l->exit_ms + (sep + own - 1) / own - leg->flight_ms;
+    const int64_t *headway = d->world->headway_ms;
+    int64_t at_entry = l->entry_ms + headway[l->type];
+    int64_t at_exit = l->exit_ms + headway[type] - leg->flight_ms;
     int64_t entry = at_entry > ready ? at_entry : ready;
     return at_exit > entry ? at_exit : entry;
 }
@@ -117,7 +116,7 @@ take_lane(struct day *d, struct aircraft *x, const struct world_leg *leg, int64_
     return best;
 }
 
-// The take-off delay's two words, summed; eight dispatches are drawn at once.
+// The take-off delay's two words, summed; sixteen dispatches are drawn at once.
 static uint64_t draw_tod(struct day *d, uint32_t a)
 {
     uint32_t n = d->aircraft[a].n_dispatches++;
@@ -152,7 +151,7 @@ static void dispatch(struct day *d, uint32_t a, uint32_t j)
     const struct world_link *l = &w->links[x->link];
     const struct world_leg *leg = world_leg(w, x->type, x->link);
     uint32_t pax = board(d, l, (uint32_t)s->types[x->type].seats);
-    int64_t revenue = pax ? pax * world_fare(w, l, d->bin) : 0;
+    int64_t revenue = pax * world_fare(w, l, d->bin);
     int64_t op = pax * l->opcost_uusd;
     uint64_t mean = (uint64_t)d->ports[i].tod_mean_ms;
     int64_t tod = (int64_t)((mean * draw_tod(d, a)) >> 32);
@@ -215,7 +214,7 @@ static void take_off(struct day *d, uint32_t a)
     day_release(d, x->place, d->t);
 }
 
-// Both words of this landing's failure draw; eight landings are drawn at once.
+// Both words of this landing's failure draw; sixteen landings are drawn at once.
 static const uint32_t *draw_failure(struct day *d, uint32_t a)
 {
     uint32_t n = d->aircraft[a].n_landings++;

@@ -3,7 +3,7 @@
 //
 // One block of memory, laid out at create.  Everything is kept as it is asked for most
 // often: sets of vertiports as bits, the passengers of a pair as one row of bytes, the
-// draws of an aircraft eight at a time.
+// draws of an aircraft sixteen at a time.
 //
 // Threads    As day.h.
 
@@ -45,7 +45,7 @@ struct lane {
     uint32_t used;
 };
 
-// Draws ahead: of the next eight dispatches, landings and decisions.
+// Draws ahead: of the next sixteen dispatches, landings and decisions.
 struct draws {
     uint64_t tod[DRAWS_LANES]; // w0 + w1
     uint32_t failure[2][DRAWS_LANES];
@@ -78,7 +78,7 @@ struct day {
     uint64_t *closed;    // [V][n_words], of now
     uint64_t *feasible;  // [n_words]
     struct draws *draws; // [N]
-    uint32_t *scratch;   // [max(n_demand, n_pairs) padded to 8]
+    uint32_t *scratch;   // [max(n_demand, n_pairs) padded to 16]
     uint32_t *threshold; // [n_bins_padded]
     size_t n_bytes;
 };

@@ -56,7 +56,8 @@ const struct draws_kernels draws_portable = {
 
 const struct draws_kernels *draws_choose(const char *name)
 {
-    static const struct draws_kernels *const classes[] = {&draws_avx2, &draws_portable};
+    static const struct draws_kernels *const classes[] = {&draws_avx512, &draws_avx2,
+                                                          &draws_portable};
 
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
         if ((!name || strcmp(name, classes[i]->name) == 0) && classes[i]->here())

@@ -2,7 +2,7 @@
 // draws.h - the randomness of a day, by address (specification fleet/1, section 2).
 //
 // Philox4x32-10; the key is the 64-bit seed, the counter (index, entity, stream,
-// episode).  Runs of blocks are drawn in lanes (AVX2) where the CPU has them; the bits
+// episode).  Runs of blocks are drawn in lanes (AVX2, AVX-512) where the CPU has them; the bits
 // are the same.
 //
 // Threads    Any; draws_choose once before.
@@ -54,14 +54,14 @@ static inline uint64_t draws_threshold(int64_t ppm)
     return ((uint64_t)ppm << 32) / 1000000;
 }
 
-enum { DRAWS_LANES = 8 };
+enum { DRAWS_LANES = 16 };
 
 struct draws_kernels {
     const char *name;
     bool (*here)(void);
-    // Eight blocks at index .. index + 7: w[k][lane] is word k.
+    // Sixteen blocks at index .. index + 15: w[k][lane] is word k.
     void (*run)(uint64_t seed, struct address at, uint32_t w[4][DRAWS_LANES]);
-    // Word `word` of the blocks of n entities (a multiple of 8) at one index.
+    // Word `word` of the blocks of n entities (a multiple of 16) at one index.
     void (*words)(uint64_t seed,
                   struct address at,
                   uint32_t word,
@@ -69,7 +69,7 @@ struct draws_kernels {
                   uint32_t n,
                   uint32_t *out);
     // How many of the eight half-words of blocks index .. index + n - 1 (n a multiple of
-    // 8) lie below their threshold; returns the sum.
+    // 16) lie below their threshold; returns the sum.
     uint64_t (*cells)(uint64_t seed,
                       struct address at,
                       const uint32_t *threshold,
@@ -77,8 +77,9 @@ struct draws_kernels {
                       uint8_t *count);
 };
 
-extern const struct draws_kernels draws_portable, draws_avx2;
-// The widest the CPU has; "portable" or "avx2" forces one, NULL where it has not that.
+extern const struct draws_kernels draws_portable, draws_avx2, draws_avx512;
+// The widest the CPU has; "portable", "avx2" or "avx512" forces one, NULL
+// where it has not that.
 const struct draws_kernels *draws_choose(const char *name);
 
 #endif

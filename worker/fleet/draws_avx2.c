@@ -10,6 +10,8 @@ static bool here(void)
     return __builtin_cpu_supports("avx2");
 }
 
+enum { LANES = 8 };
+
 struct lanes {
     __m256i c[4];
 };
@@ -54,9 +56,11 @@ static inline struct lanes along(uint64_t seed, struct address at)
 
 static void run(uint64_t seed, struct address at, uint32_t w[4][DRAWS_LANES])
 {
-    struct lanes s = along(seed, at);
-    for (int k = 0; k < 4; k++)
-        _mm256_storeu_si256((void *)w[k], s.c[k]);
+    for (int half = 0; half < DRAWS_LANES; half += LANES, at.index += LANES) {
+        struct lanes s = along(seed, at);
+        for (int k = 0; k < 4; k++)
+            _mm256_storeu_si256((void *)(w[k] + half), s.c[k]);
+    }
 }
 
 static void words(uint64_t seed,
@@ -66,7 +70,7 @@ static void words(uint64_t seed,
                   uint32_t n,
                   uint32_t *out)
 {
-    for (uint32_t i = 0; i < n; i += DRAWS_LANES) {
+    for (uint32_t i = 0; i < n; i += LANES) {
         struct lanes s = {
             {_mm256_set1_epi32((int)at.index), _mm256_loadu_si256((const void *)(entity + i)),
              _mm256_set1_epi32((int)at.stream), _mm256_set1_epi32((int)at.episode)}};
@@ -98,7 +102,7 @@ cells(uint64_t seed, struct address at, const uint32_t *threshold, uint32_t n, u
                          12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
     uint64_t sum = 0;
 
-    for (uint32_t i = 0; i < n; i += DRAWS_LANES, at.index += DRAWS_LANES) {
+    for (uint32_t i = 0; i < n; i += LANES, at.index += LANES) {
         struct lanes s = along(seed, at);
         __m256i c = count_below(s, _mm256_loadu_si256((const void *)(threshold + i)));
         c = _mm256_shuffle_epi8(c, pick);

@@ -7,7 +7,8 @@ const struct policy *const policies[] = {
     &policy_random, &policy_greedy, &policy_greedy_rate, &policy_schedule, NULL,
 };
 
-const char *const policy_names[] = {"random", "greedy", "greedy_rate", "schedule", NULL};
+const char *const policy_names[] = {"random",   "greedy",   "greedy_rate",
+                                    "schedule", "external", NULL};
 
 const struct policy *policy_find(const char *name)
 {

@@ -241,8 +241,10 @@ enum error world_create(const struct scenario *s, struct world **out, struct err
     for (uint32_t k = 0; k < v * v; k++)
         if (w->link_of[k] != WORLD_NO_LINK)
             fill_link(w, k / w->n_ports, k % w->n_ports, w->link_of[k]);
-    for (uint32_t y = 0; y < w->n_types; y++)
+    for (uint32_t y = 0; y < w->n_types; y++) {
+        w->headway_ms[y] = ceil_div(s->sep_m * 3600000, s->types[y].speed_m_per_h);
         fill_legs(w, y);
+    }
     fill_expected(w);
     find_pairs(w);
     find_boundaries(w);

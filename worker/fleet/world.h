@@ -51,7 +51,7 @@ struct world {
     uint32_t n_ports, n_aircraft, n_types;
     uint32_t n_words; // of a set of vertiports
     uint32_t n_bins;
-    uint32_t n_bins_padded; // to a multiple of 8
+    uint32_t n_bins_padded; // to a multiple of 16
     uint32_t n_links;
     uint32_t *link_of;        // [V][V], or WORLD_NO_LINK
     struct world_link *links; // [n_links]
@@ -60,11 +60,12 @@ struct world {
     int64_t *most_need_j;     // [T][V]: of all that is within reach
     uint32_t n_demand;
     struct world_demand *demand; // by entity
-    uint32_t *demand_entity;     // [n_demand padded to 8]
+    uint32_t *demand_entity;     // [n_demand padded to 16]
     uint32_t *lam;               // [4][n_bins_padded], Q16: expected passengers of a cell
     uint32_t *surge_pct;         // [4][n_bins]
     uint32_t n_pairs;            // unordered, of links: what weather can close
-    uint32_t *pair_entity;       // [n_pairs padded to 8]: min · V + max
+    uint32_t *pair_entity;       // [n_pairs padded to 16]: min · V + max
+    int64_t headway_ms[SCENARIO_TYPES_MAX];
     uint64_t close_threshold, fail_threshold;
     int64_t *boundary_ms; // of explicit closures, ascending
     uint32_t n_boundaries;
