@@ -19,9 +19,9 @@ DEPS    := libzmq $(MSGPACK) sqlite3 libsodium libfyaml libpcre2-8
 override CPPFLAGS += -I. -D_GNU_SOURCE $(call system,$(DEPS))
 COMMON_LIBS      := $(call libs,libsodium libfyaml) -lm -pthread
 PROTOCOL_LIBS    := $(call libs,libzmq $(MSGPACK)) $(COMMON_LIBS)
-COORDINATOR_LIBS := $(call libs,sqlite3) $(PROTOCOL_LIBS)
+COORDINATOR_LIBS := $(call libs,sqlite3 gsl) $(PROTOCOL_LIBS)
 WORKER_LIBS      := $(call libs,libpcre2-8) $(PROTOCOL_LIBS)
-ALL_LIBS         := $(call libs,sqlite3 libpcre2-8) $(PROTOCOL_LIBS)
+ALL_LIBS         := $(call libs,sqlite3 gsl libpcre2-8) $(PROTOCOL_LIBS)
 MPI_FLAGS        := $(call system,ompi-c)
 MPI_LIBS         := $(call libs,ompi-c)
 CHECK_LIBS       := $(call libs,check)
@@ -140,6 +140,9 @@ $(BENCH): $(B)/bin/%: $(B)/tests/bench/%.o $(B)/libours.a $(B)/libmodel.a $(EVER
 $(B)/bin/raw_mpi_hello $(B)/bin/bench_experts $(B)/bin/bench_hot: EXTRA_LIBS := $(MPI_LIBS)
 $(B)/bin/bench_experts $(B)/bin/bench_hot: $(call obj,$(MPI_SRC))
 $(B)/bin/peer_gearman: EXTRA_LIBS := $(call libs,gearmand)
+
+# Its assembler reads the page's pieces.
+$(B)/cluster/client/page.o: $(wildcard cluster/client/page/*)
 
 # Flags of single files; .tidy is clang-tidy's stamp of the same file.
 flags = $(call obj,$(1)) $(patsubst %.c,$(B)/%.tidy,$(1))

@@ -127,6 +127,7 @@ uint64_t journal_hand_over(struct journal *j, const struct journal_batch *b);
 
 enum journal_source {
     FROM_JOB,   // its row and all of its entries
+    FROM_ROW,   // its row alone
     FROM_STATE, // its last STATE
     FROM_LOG,   // job, and `from` ≤ item ≤ `to`
 };

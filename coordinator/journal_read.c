@@ -264,7 +264,7 @@ read_job(struct journal *j, const struct journal_question *q, struct collector *
     (void)sqlite3_bind_int64(s, 1, (int64_t)q->range.job);
     e = each_row(j, s, job_row, &r, NULL);
     const struct journal_job *x = c->event->job;
-    if (e || !x)
+    if (e || !x || q->source == FROM_ROW)
         return e;
     struct journal_range g = {.job = x->number, .from = x->first_seq};
     if (q->source == FROM_STATE) {
