@@ -81,6 +81,6 @@ MUST_CHECK enum error algorithm_ask(const struct algorithm *a,
 
 extern const struct algorithm random_algorithm, sobol_algorithm, ga_algorithm, tpe_algorithm,
     hillclimb_algorithm;
-extern const struct algorithm cmaes_algorithm;
+extern const struct algorithm cmaes_algorithm, gp_algorithm;
 
 #endif

@@ -17,7 +17,7 @@ enum { ENTITY_FALLBACK = 0xF0 };
 
 const struct algorithm *const algorithms[] = {
     &random_algorithm,    &sobol_algorithm, &ga_algorithm, &tpe_algorithm,
-    &hillclimb_algorithm, &cmaes_algorithm, NULL,
+    &hillclimb_algorithm, &cmaes_algorithm, &gp_algorithm, NULL,
 };
 
 const struct algorithm *algorithm_find(const char *name)

@@ -22,7 +22,8 @@ static const char job[] =
     "5}}}\nobjectives: [{metric: y}]\nalgorithm: ";
 
 static const char *const algorithms_timed[] = {
-    "random", "sobol", "ga", "hillclimb", "tpe", "{name: tpe, multivariate: true}", NULL,
+    "random", "sobol", "ga", "hillclimb", "tpe", "{name: tpe, multivariate: true}",
+    "cmaes",  "gp",    NULL,
 };
 
 static const uint32_t sizes[] = {100, 1000, 10000, 100000};

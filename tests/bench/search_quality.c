@@ -34,7 +34,7 @@ struct contender {
     const char *baselines[5];
 };
 
-enum { RANDOM = 0, TPE = 2, N_CONTENDERS = 8 };
+enum { RANDOM = 0, TPE = 2, N_CONTENDERS = 9 };
 
 static const struct contender contenders[N_CONTENDERS] = {
     {"random", "name: random", {"random", NULL}},
@@ -45,6 +45,7 @@ static const struct contender contenders[N_CONTENDERS] = {
     {"ga-regevo", "name: ga", {"regevo", NULL}},
     {"hillclimb", "name: hillclimb", {"hillclimb", NULL}},
     {"cmaes", "name: cmaes", {"cmaes", NULL}},
+    {"gp", "name: gp", {"optuna_tpe", "tpe_fixed_uv", NULL}},
 };
 
 struct problem {

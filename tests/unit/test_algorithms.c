@@ -17,6 +17,7 @@ static const char *const names[] = {
     "{name: tpe, multivariate: true, liar: false}",
     "hillclimb",
     "cmaes",
+    "gp",
 };
 
 enum { N_NAMES = sizeof names / sizeof names[0] };
@@ -223,7 +224,7 @@ static double best_of(const char *space, const char *algorithm, uint64_t seed, u
 // Whoever learns does better than chance on a bowl, in nearly every seed.
 START_TEST(who_learns_beats_chance)
 {
-    static const uint32_t learners[] = {2, 3, 4, 5, 6, 7, 8};
+    static const uint32_t learners[] = {2, 3, 4, 5, 6, 7, 8, 9};
     const char *space = spaces[(uint32_t)_i % 2 ? 2 : 0];
     const char *name = names[learners[_i / 2]];
     uint32_t n_better = 0;
@@ -371,7 +372,7 @@ int main(void)
                         N_NAMES * N_SPACES);
     tcase_add_loop_test(tc, a_finite_space_is_used_up_and_then_ends, 0, N_NAMES * N_SMALL);
     tcase_add_loop_test(tc, seeds_differ, 0, N_NAMES);
-    tcase_add_loop_test(tc, who_learns_beats_chance, 0, 14);
+    tcase_add_loop_test(tc, who_learns_beats_chance, 0, 16);
     tcase_add_loop_test(tc, sobol_fills_every_cell_once, 0, 5);
     tcase_add_loop_test(tc, sobol_fills_the_plane, 0, 5);
     tcase_add_loop_test(tc, who_learns_finds_the_best_of_a_plain_landscape, 0, 3);
