@@ -11,10 +11,10 @@
 #define ROOT5     2.23606797749978969641
 #define NOISE_MIN 1e-8
 
-// The prior of a length: log-normal around 0.5 sqrt(columns), a factor e wide.
-#define LENGTH_CENTRE 0.5
-// and of the noise: around 1e-5, a factor e^3 wide.
-#define LOG_NOISE    (-11.5)
+// The prior of a length: log-normal around 0.25 sqrt(columns), a factor e wide.
+#define LENGTH_CENTRE 0.25
+// and of the noise: around 2e-6, a factor e^3 wide.
+#define LOG_NOISE    (-13.0)
 #define NOISE_SPREAD 3.0
 
 enum { LEARN_STEPS = 30 };

@@ -23,7 +23,7 @@ enum { COLUMNS_MAX = 256, ROUNDS = 6, AROUND = 32, PARENTS = 5 };
 
 static const struct knob knobs_table[] = {
     {"startup", KNOB_INT, 2, 1000, 10, "points of a Sobol sequence before the model"},
-    {"global", KNOB_INT, 1, 10000, 128, "candidates from everywhere"},
+    {"global", KNOB_INT, 1, 10000, 192, "candidates from everywhere"},
     {"local", KNOB_INT, 1, 10000, 96, "candidates around the best trials"},
     {"rows", KNOB_INT, 32, 1000, 300, "trials in the model: the best and a sample of the rest"},
     {"learn", KNOB_INT, 8, KRIGING_LEARN_MAX, 100, "of these, for learning its lengths"},
@@ -207,7 +207,7 @@ static void fill_pool(struct pool *p)
         pool_take(p, choose_random);
     for (uint32_t i = 0; i < g->n_local; i++) {
         uint32_t parent = g->order[rng_below(&p->rng, n_parents)];
-        double spread = math_pow(10, -0.5 - 2.5 * rng_f64(&p->rng));
+        double spread = math_pow(10, -2.5 * rng_f64(&p->rng));
         pool_take_near(p, &h->records[parent].point, spread);
     }
 }

@@ -17,7 +17,7 @@ static const char *const names[] = {
     "{name: tpe, multivariate: true, liar: false}",
     "hillclimb",
     "cmaes",
-    "gp",
+    "{name: gp, global: 24, local: 24, learn: 24}",
 };
 
 enum { N_NAMES = sizeof names / sizeof names[0] };
