@@ -13,8 +13,8 @@
 
 // The prior of a length: log-normal around 0.25 sqrt(columns), a factor e wide.
 #define LENGTH_CENTRE 0.25
-// and of the noise: around 2e-6, a factor e^3 wide.
-#define LOG_NOISE    (-13.0)
+// and of the noise: around 1e-7, a factor e^3 wide.
+#define LOG_NOISE    (-16.0)
 #define NOISE_SPREAD 3.0
 
 enum { LEARN_STEPS = 30 };

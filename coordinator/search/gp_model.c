@@ -13,7 +13,7 @@
 enum { STRIP = 32, ENTITY_WEIGHTS = 7 };
 
 // Losses are compressed towards the best: log(this + (loss - least) / (median - least)).
-#define FLOOR 3.0
+#define FLOOR 12.0
 
 void gp_model_features(const struct gp *g, const struct point *p, double *row)
 {
