@@ -81,6 +81,7 @@ MUST_CHECK enum error algorithm_ask(const struct algorithm *a,
 
 extern const struct algorithm random_algorithm, sobol_algorithm, ga_algorithm, tpe_algorithm,
     hillclimb_algorithm;
-extern const struct algorithm cmaes_algorithm, gp_algorithm;
+extern const struct algorithm cmaes_algorithm, gp_algorithm, asha_algorithm,
+    hyperband_algorithm;
 
 #endif

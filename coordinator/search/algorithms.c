@@ -16,8 +16,11 @@ enum { OWN_TRIES = 24, RANDOM_TRIES = 2000, SCAN_STEPS = 2000000 };
 enum { ENTITY_FALLBACK = 0xF0 };
 
 const struct algorithm *const algorithms[] = {
-    &random_algorithm,    &sobol_algorithm, &ga_algorithm, &tpe_algorithm,
-    &hillclimb_algorithm, &cmaes_algorithm, &gp_algorithm, NULL,
+    &random_algorithm,    &sobol_algorithm,
+    &ga_algorithm,        &tpe_algorithm,
+    &hillclimb_algorithm, &cmaes_algorithm,
+    &gp_algorithm,        &asha_algorithm,
+    &hyperband_algorithm, NULL,
 };
 
 const struct algorithm *algorithm_find(const char *name)

@@ -18,6 +18,8 @@ static const char *const names[] = {
     "hillclimb",
     "cmaes",
     "{name: gp, global: 24, local: 24, learn: 24}",
+    "asha",
+    "hyperband",
 };
 
 enum { N_NAMES = sizeof names / sizeof names[0] };
