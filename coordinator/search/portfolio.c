@@ -26,7 +26,7 @@ struct arm {
 
 // By what the space is like; an arm that the table of algorithms lacks is left out.
 static const struct arm numbers[] = {
-    {"linesearch", UINT32_MAX, 6}, {"gp", 300, 4},    {"cmaes", UINT32_MAX, 4},
+    {"linesearch", UINT32_MAX, 6}, {"gp", 100, 4},    {"cmaes", UINT32_MAX, 4},
     {"evolution", UINT32_MAX, 1},  {"tpe", 10000, 1}, {NULL, 0, 0},
 };
 static const struct arm options[] = {
@@ -39,6 +39,7 @@ static const struct arm mixed[] = {
     {"smbo", UINT32_MAX, 3},  {"linesearch", UINT32_MAX, 3}, {"tpe", 10000, 2},
     {"cmaes", UINT32_MAX, 2}, {"evolution", UINT32_MAX, 2},  {NULL, 0, 0},
 };
+static const struct arm fidelities[] = {{"asha", UINT32_MAX, 1}, {NULL, 0, 0}};
 static const struct arm fronts[] = {
     {"nsga2", UINT32_MAX, 6},
     {"tpe", 1000, 1},
@@ -75,6 +76,8 @@ static const struct arm *arms_for(const struct history *h)
 {
     uint32_t n_numbers = 0, n_options = 0;
 
+    if (h->space->fidelity < h->space->n_slots)
+        return fidelities;
     if (h->objectives->n > 1)
         return fronts;
     for (uint32_t i = 0; i < h->space->n_slots; i++) {
