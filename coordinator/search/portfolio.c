@@ -64,6 +64,7 @@ struct portfolio {
     uint32_t n;
     struct playing arms[ARMS_MAX];
     double knobs[ARMS_MAX][KNOBS_MAX];
+    double usual;          // by how much a new best has been better, running
     uint32_t n_best, best; // n_best 0: none yet
     // Whose turn each trial is: decided when the trials before its window are told.
     uint32_t n_turns, cap_turns;
@@ -176,6 +177,19 @@ static void decide_turns(struct portfolio *p, uint32_t n)
 }
 
 // --- telling --------------------------------------------------------------------------
+// By how the step compares with the usual ones of late: many crumbs are no meal.
+static double
+gain_of_best(struct portfolio *p, const struct score *old, const struct score *new)
+{
+    double step = old->losses[0] - new->losses[0];
+
+    if (p->history->objectives->n > 1 || old->verdict != SCORE_FEASIBLE || !(step > 0))
+        return 1;
+    double gain = p->usual > 0 ? 2 * step / (step + p->usual) : 1;
+    p->usual += p->usual > 0 ? 0.2 * (step - p->usual) : step;
+    return gain;
+}
+
 // A new best earns most, being among the best few of late a little.
 static double gain_of(struct portfolio *p, uint32_t record)
 {
@@ -186,7 +200,7 @@ static double gain_of(struct portfolio *p, uint32_t record)
     if (r[record].score.verdict == SCORE_FEASIBLE && place > 0.9)
         gain = 0.3 * (place - 0.9) / 0.1;
     if (!p->n_best || score_compare(&r[record].score, &r[p->best].score, m) < 0) {
-        gain = p->n_best ? 1 : gain;
+        gain = p->n_best ? gain_of_best(p, &r[p->best].score, &r[record].score) : gain;
         p->best = record;
         p->n_best = 1;
     }
