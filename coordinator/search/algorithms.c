@@ -28,11 +28,14 @@ const struct algorithm *const algorithms[] = {
     &nsga2_algorithm,
     &tpe_algorithm,
     &cmaes_algorithm,
+    &gp_algorithm,
     &linesearch_algorithm,
     &aco_algorithm,
     &mcts_algorithm,
     &smbo_algorithm,
     &reinforce_algorithm,
+    &asha_algorithm,
+    &hyperband_algorithm,
     NULL,
     // clang-format on
 };

@@ -26,7 +26,7 @@ struct arm {
 
 // By what the space is like; an arm that the table of algorithms lacks is left out.
 static const struct arm numbers[] = {
-    {"linesearch", UINT32_MAX, 6}, {"gp", 300, 4},    {"cmaes", UINT32_MAX, 4},
+    {"linesearch", UINT32_MAX, 6}, {"gp", 100, 4},    {"cmaes", UINT32_MAX, 4},
     {"evolution", UINT32_MAX, 1},  {"tpe", 10000, 1}, {NULL, 0, 0},
 };
 static const struct arm options[] = {
@@ -39,6 +39,7 @@ static const struct arm mixed[] = {
     {"smbo", UINT32_MAX, 3},  {"linesearch", UINT32_MAX, 3}, {"tpe", 10000, 2},
     {"cmaes", UINT32_MAX, 2}, {"evolution", UINT32_MAX, 2},  {NULL, 0, 0},
 };
+static const struct arm fidelities[] = {{"asha", UINT32_MAX, 1}, {NULL, 0, 0}};
 static const struct arm fronts[] = {
     {"nsga2", UINT32_MAX, 6},
     {"tpe", 1000, 1},
@@ -63,6 +64,7 @@ struct portfolio {
     uint32_t n;
     struct playing arms[ARMS_MAX];
     double knobs[ARMS_MAX][KNOBS_MAX];
+    double usual;          // by how much a new best has been better, running
     uint32_t n_best, best; // n_best 0: none yet
     // Whose turn each trial is: decided when the trials before its window are told.
     uint32_t n_turns, cap_turns;
@@ -75,6 +77,8 @@ static const struct arm *arms_for(const struct history *h)
 {
     uint32_t n_numbers = 0, n_options = 0;
 
+    if (h->space->fidelity < h->space->n_slots)
+        return fidelities;
     if (h->objectives->n > 1)
         return fronts;
     for (uint32_t i = 0; i < h->space->n_slots; i++) {
@@ -173,6 +177,19 @@ static void decide_turns(struct portfolio *p, uint32_t n)
 }
 
 // --- telling --------------------------------------------------------------------------
+// By how the step compares with the usual ones of late: many crumbs are no meal.
+static double
+gain_of_best(struct portfolio *p, const struct score *old, const struct score *new)
+{
+    double step = old->losses[0] - new->losses[0];
+
+    if (p->history->objectives->n > 1 || old->verdict != SCORE_FEASIBLE || !(step > 0))
+        return 1;
+    double gain = p->usual > 0 ? 2 * step / (step + p->usual) : 1;
+    p->usual += p->usual > 0 ? 0.2 * (step - p->usual) : step;
+    return gain;
+}
+
 // A new best earns most, being among the best few of late a little.
 static double gain_of(struct portfolio *p, uint32_t record)
 {
@@ -183,7 +200,7 @@ static double gain_of(struct portfolio *p, uint32_t record)
     if (r[record].score.verdict == SCORE_FEASIBLE && place > 0.9)
         gain = 0.3 * (place - 0.9) / 0.1;
     if (!p->n_best || score_compare(&r[record].score, &r[p->best].score, m) < 0) {
-        gain = p->n_best ? 1 : gain;
+        gain = p->n_best ? gain_of_best(p, &r[p->best].score, &r[record].score) : gain;
         p->best = record;
         p->n_best = 1;
     }

@@ -57,7 +57,7 @@ static const struct contender contenders[] = {
     {"smbo", "name: smbo", {"optuna_tpe", "random", NULL}},
     {"reinforce", "name: reinforce", {"random", NULL}},
     {"linesearch", "name: linesearch", {"hillclimb", "random", NULL}},
-    {"gp", "name: gp", {"tpe_fixed_uv", "optuna_tpe", "random", NULL}},
+    {"gp", "name: gp", {"optuna_tpe", "tpe_fixed_uv", NULL}},
     {"cmaes", "name: cmaes", {"cmaes", "random", NULL}},
     {"portfolio", "name: portfolio", {"best", NULL}},
 };
