@@ -83,7 +83,7 @@ BENCH  := $(call bin,$(BENCH_SRC))
 
 all: $(PROGRAMS) build/demo.gguf $(TOOLS) ## build the three programs and the tools (default)
 tests: all $(UNIT) $(SIM) $(MPITEST) $(ACTOR) $(REPLAY) $(addprefix $(B)/bin/,shoal-bench raw_zmq) ## build every test program
-.PHONY: all tests demo test bench bench-dispatch bench-experts bench-recipes benches lint tidy format asan \
+.PHONY: all tests demo test bench bench-dispatch bench-experts bench-recipes bench-fleet fleet-laws benches lint tidy format asan \
         ubsan tsan fuzz fuzzers sim cover chaos compose-up compose-down compose-test install \
         uninstall clean help current
 .DELETE_ON_ERROR:
@@ -188,6 +188,11 @@ bench-experts: benches ## the experts engine on SHOAL_BENCH_MODEL next to raw re
 	@tests/bench/bench-experts $(B)/bin
 bench-dispatch: benches ## dispatch next to raw programs and peers, alternating
 	@tests/bench/bench-dispatch $(B)/bin
+bench-fleet: benches ## days of a fleet next to bare event queues, alternating
+	@$(B)/bin/bench_fleet tests/golden/fleet
+DAYS ?= 10000
+fleet-laws: all ## the laws of a fleet's day on DAYS=10000 days of odd fleets
+	@tests/scripts/fleet-laws $(DAYS)
 
 C_FILES := $(call src,common protocol coordinator worker cluster/client) $(UNIT_SRC) $(SIM_SRC) $(ACTOR_SRC) \
            $(MPITEST_SRC) $(FUZZ_SRC) $(wildcard tests/unit/harness.c tests/fuzz/replay.c) $(BENCH_SRC) $(call src,tests/bench/ours tests/tools)

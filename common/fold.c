@@ -83,6 +83,11 @@ void fold_reset(struct fold *f)
     f->hist->n = 0;
 }
 
+double fold_sum(const struct fold *f)
+{
+    return sum_value(&f->sum);
+}
+
 uint64_t fold_count(const struct fold *f)
 {
     return f->n;

@@ -35,6 +35,7 @@ void fold_add(struct fold *f, const double *x, size_t n, size_t stride); // NaN 
 void fold_reset(struct fold *f);
 MUST_CHECK enum error fold_merge(struct fold *f, const struct fold *other);
 uint64_t fold_count(const struct fold *f);
+double fold_sum(const struct fold *f); // exact, rounded once
 
 // One quantile, q in [0, 1]: exact: linear interpolation between order
 // statistics (numpy's default); histogram: the bucket's midpoint, clamped to

@@ -7,8 +7,12 @@
 //   params          list of {name, type: "bool"|"int"|"float"|"str"|"strs"|"any", help,
 //                   required, searchable (when true), min, max (int, float), choices
 //                   (list of strings), default (any value), unit}
-//   metrics         list of {name, unit, help}; absent: dynamic, each item names its own
+//   metrics         list of {name, unit, help, integer, hash}; absent:
+//                   dynamic, each item names its own
+//   totals          list of {name, n (of a list), hex (true), help}; figures: list of {name,
+//                   expr, help}; totals_only: true; all absent without totals
 //   collective, commands, volatile   true, or absent
+//   compares        the parameter that a sweep's key `compare` varies, or absent
 //   stall_ms        integer
 //
 // Threads    Any.

@@ -21,6 +21,7 @@ static void destroy(void *state)
     mem_free(s->state);
     mem_free(s->names);
     mem_free(s->rows);
+    mem_free(s->outputs);
     mem_free(s->values);
     buf_fini(&s->blob);
     buf_fini(&s->points_blob);
@@ -88,7 +89,8 @@ layout(const void *state, uint64_t *per_point, uint64_t *first, const struct val
     *points = s->grid ? &s->points : NULL;
 }
 
-static const char *const keys[] = {"grid", "items", "first", "lines", "shard", "rows", NULL};
+static const char *const keys[] = {"grid",  "compare", "items", "first",
+                                   "lines", "shard",   "rows",  NULL};
 
 const struct driver sweep_driver = {
     .name = "sweep",

@@ -5,12 +5,19 @@
 //   lines          instead of items: one item a line, which it gets as params.line
 //   grid           map of parameters to lists of values: all combinations, the
 //                  last key fastest
+//   compare        values of the parameter that the workload lets a sweep compare (the
+//                  catalog's `compares`): the same items with each of them, as an axis of
+//                  the grid
 //   shard          items a shard; left out: adaptive
 //   rows           a line of JSON for every item, in order, as the blob rows.jsonl
 //
-// Result: {items, failed, metrics: {name: fold}}, with a grid {items, failed,
+// Result: {items, failed, metrics: {name: fold}}, with what sweep_totals.h says of a
+// workload that keeps sums, with a grid {items, failed,
 // points: [{params, failed, metrics}]}; with rows also rows: the SHA-256 of
-// that blob.  But for lines and rows a job costs the same whatever its size.
+// that blob.  A workload that compares has instead of points, where the grid has
+// no other axis, {policies: {NAME: {failed, metrics, its totals}}} (or what it
+// calls them), and without a comparison the totals of the one there.  But for
+// lines and rows a job costs the same whatever its size.
 //
 // Threads    As coordinator/driver.h says; inline.
 

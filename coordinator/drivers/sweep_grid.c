@@ -69,6 +69,8 @@ parse_grid(struct sweep *s, const struct spec *job, const struct driver_setup *s
     enum error e = spec_map(job, "grid", &s->grid);
     uint64_t n = 1;
 
+    if (!e)
+        e = sweep_parse_compare(s, job, setup);
     s->n_points = 1;
     if (e || !s->grid)
         return e;
@@ -162,6 +164,10 @@ enum error sweep_parse(struct sweep *s, const struct driver_setup *setup, struct
     s->metrics = setup->workload.metrics;
     while (s->metrics && s->metrics[s->n_metrics])
         s->n_metrics++;
+    sweep_read_metrics(s, setup);
+    s->totals = sweep_totals_create(setup->workload.catalog, s->arena);
+    s->no_totals =
+        arena_alloc(s->arena, (sweep_totals_count(s->totals) + 1) * sizeof(struct total));
     if ((e = parse_grid(s, &job, setup)) || (e = parse_items(s, &job))
         || (e = parse_rows(s, &job)))
         return e;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // sweep_result.c - what a sweep answers when all its items are settled.
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +14,17 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->key, y->key);
 }
 
+// Of integers also their sum, which is exact as long as a double holds it.
+static struct value
+with_sum(const struct sweep *s, uint32_t metric, const struct fold *f, struct arena *a)
+{
+    struct value v = fold_result(f, a);
+
+    if (s->is_integer && s->is_integer[metric] && fold_count(f))
+        value_set(a, &v, "sum", sweep_integer(fold_sum(f)));
+    return v;
+}
+
 // A fixed workload's metrics in its order, dynamic ones by name.
 static struct value
 metrics_of(const struct sweep *s, const struct sweep_point *p, struct arena *a)
@@ -25,8 +35,8 @@ metrics_of(const struct sweep *s, const struct sweep_point *p, struct arena *a)
 
     for (uint32_t i = 0; i < (s->metrics ? s->n_metrics : p->n_folds); i++) {
         const struct fold *f = i < p->n_folds && p->folds[i] ? p->folds[i] : none;
-        if (f)
-            value_set(a, &v, names[i], fold_result(f, a));
+        if (f && !sweep_is_hash(s, i))
+            value_set(a, &v, names[i], with_sum(s, i, f, a));
     }
     if (!s->metrics && v.n)
         qsort(v.pairs, v.n, sizeof *v.pairs, by_name);
@@ -50,6 +60,31 @@ void sweep_finish_point(struct sweep *s, struct sweep_point *p)
     drop_folds(p);
 }
 
+// Metrics, unless the totals are all that came, and totals.
+static void put_sums(const struct sweep *s, uint32_t i, struct arena *a, struct value *v)
+{
+    const struct sweep_point *p = &s->state[i];
+    bool bare = sweep_totals_only(s->totals) && !s->rows;
+
+    if (!bare)
+        value_set(a, v, "metrics", p->metrics ? *p->metrics : metrics_of(s, p, a));
+    if (s->totals)
+        sweep_totals_put(s->totals, p->totals ? p->totals : s->no_totals, a, v);
+}
+
+static struct value pooled(const struct sweep *s, struct arena *a)
+{
+    uint32_t n = sweep_totals_count(s->totals);
+    struct total *sums = arena_alloc(a, n * sizeof *sums);
+    struct value v = value_map();
+
+    for (uint32_t i = 0; i < s->n_points; i++)
+        for (uint32_t k = 0; s->state[i].totals && k < n; k++)
+            totals_add(&sums[k], s->state[i].totals[k]);
+    sweep_totals_put(s->totals, sums, a, &v);
+    return v;
+}
+
 static struct value point_value(const struct sweep *s, uint32_t i, struct arena *a)
 {
     const struct sweep_point *p = &s->state[i];
@@ -57,54 +92,30 @@ static struct value point_value(const struct sweep *s, uint32_t i, struct arena 
 
     value_set(a, &v, "params", s->points.items[i]);
     value_set(a, &v, "failed", value_uint(p->n_failed));
-    value_set(a, &v, "metrics", p->metrics ? *p->metrics : metrics_of(s, p, a));
+    put_sums(s, i, a, &v);
     return v;
 }
 
+// By name, what each of those compared gave; without a comparison, the sums of the one.
+static struct value put_compared(const struct sweep *s, struct arena *a)
+{
+    struct value all = value_map();
+
+    for (uint32_t i = 0; i < s->n_points; i++) {
+        const struct sweep_point *p = &s->state[i];
+        struct value one = value_map();
+        if (s->grid) {
+            value_set(a, &one, "failed", value_uint(p->n_failed));
+            value_set(a, &one, "metrics", p->metrics ? *p->metrics : metrics_of(s, p, a));
+        }
+        if (s->totals)
+            sweep_totals_put_flat(s->totals, p->totals ? p->totals : s->no_totals, a, &one);
+        value_set(a, &all, sweep_compared_name(s, i), one);
+    }
+    return all;
+}
+
 // ---- blobs ------------------------------------------------------------------
-
-static void put_metrics(const struct sweep *s, uint64_t item, struct buf *out)
-{
-    struct arena *a = s->scratch;
-    struct value v = value_map();
-
-    if (!s->metrics) {
-        buf_put(out, s->rows[item].json, s->rows[item].n);
-        return;
-    }
-    for (uint32_t m = 0; m < s->n_metrics; m++)
-        value_set(a, &v, s->metrics[m], value_float(s->values[item * s->n_metrics + m]));
-    value_json(&v, out);
-    arena_reset(a);
-}
-
-static void put_params(const struct sweep *s, uint64_t item, struct buf *out)
-{
-    struct value v = value_map();
-
-    if (!s->grid && !s->lines)
-        return;
-    if (s->grid)
-        v = value_copy(s->scratch, &s->points.items[item / s->per_point]);
-    if (s->lines)
-        value_set(s->scratch, &v, "line", s->lines->items[item % s->per_point]);
-    buf_puts(out, ",\"params\":");
-    value_json(&v, out);
-    arena_reset(s->scratch);
-}
-
-static void put_row(const struct sweep *s, uint64_t item, struct buf *out)
-{
-    buf_printf(out, "{\"item\":%" PRIu64, s->first + item % s->per_point);
-    put_params(s, item, out);
-    if (s->rows[item].state == ROW_HERE) {
-        buf_puts(out, ",\"metrics\":");
-        put_metrics(s, item, out);
-    } else {
-        buf_puts(out, ",\"failed\":true");
-    }
-    buf_puts(out, "}\n");
-}
 
 static void put_rows(struct sweep *s, struct driver_output *out, struct value *result)
 {
@@ -113,7 +124,7 @@ static void put_rows(struct sweep *s, struct driver_output *out, struct value *r
     buf_fini(&s->blob);
     buf_init(&s->blob, SIZE_MAX / 4);
     for (uint64_t i = 0; i < s->n_items; i++)
-        put_row(s, i, &s->blob);
+        sweep_put_row(s, i, &s->blob);
     driver_add_blob(out, "rows.jsonl", &s->blob, hex);
     value_set(out->arena, result, "rows", value_str(out->arena, hex));
 }
@@ -148,15 +159,20 @@ void sweep_finish(struct sweep *s, struct driver_output *out)
     struct arena *a = out->arena;
     struct value v = value_map();
 
-    out->blobs = arena_alloc(a, 2 * sizeof *out->blobs);
+    out->blobs = arena_alloc(a, (2 + s->n_outputs) * sizeof *out->blobs);
     value_set(a, &v, "items", value_uint(s->n_items));
     value_set(a, &v, "failed", value_uint(s->n_failed));
-    if (s->grid)
+    if (s->compares && (!s->grid || sweep_only_compares(s)))
+        value_set(a, &v, s->compared, put_compared(s, a));
+    if (s->grid && !sweep_only_compares(s))
         put_points(s, out, &v);
-    else
-        value_set(a, &v, "metrics", metrics_of(s, s->state, a));
+    else if (!s->grid)
+        put_sums(s, 0, a, &v);
+    if (s->grid && s->totals && !s->compares)
+        value_set(a, &v, "pooled", pooled(s, a));
     if (s->rows)
         put_rows(s, out, &v);
+    sweep_put_outputs(s, out, &v);
     out->result = v;
     out->stats = value_map();
     out->finished = true;

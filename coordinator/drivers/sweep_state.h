@@ -14,6 +14,7 @@
 #include "common/fold.h"
 #include "common/value.h"
 #include "coordinator/driver.h"
+#include "coordinator/drivers/sweep_totals.h"
 #include "coordinator/spec.h"
 
 enum {
@@ -21,7 +22,8 @@ enum {
     SWEEP_POINTS_INLINE = 1000, // in the result itself; more are a blob
     SWEEP_ROWS_MAX = 4000000,   // kept in memory until the job ends
     SWEEP_LINES_MAX = 1000000,
-    SWEEP_NAMES_MAX = 1024, // of metrics that items name themselves
+    SWEEP_OUTPUT_ITEMS = 1000, // so many items' files are kept
+    SWEEP_NAMES_MAX = 1024,    // of metrics that items name themselves
 };
 
 // One grid point.  Its folds go once it is complete; the result stays.
@@ -31,6 +33,7 @@ struct sweep_point {
     uint64_t n_told;
     uint64_t n_failed;
     struct value *metrics; // complete: map name -> fold's result
+    struct total *totals;  // NULL: nothing came yet
 };
 
 // What an item gave, when rows are wanted.
@@ -39,6 +42,8 @@ struct sweep_row {
     uint32_t n;
     const char *json; // of a dynamic workload's metrics
 };
+
+struct sweep_output;
 
 struct sweep {
     struct arena *arena;   // lives as long as the state
@@ -59,20 +64,49 @@ struct sweep {
     struct sweep_point *state; // [n_points]
     uint64_t n_told;
     uint64_t n_failed;
-    struct fold **incoming; // [n_metrics], where packed folds are looked at first
+    // A fixed workload's metrics: [n_metrics], or NULL without such flags.
+    const bool *is_integer, *is_hash;
+    // What tells apart the things compared: a parameter's name, and the result's key for
+    // them; NULL: the workload has none.
+    const char *compares, *compared;
+    const char *one;            // without a grid: the value of that parameter
+    const char *row_item;       // rows are flat, and the item's number is called so; NULL: not
+    const struct value *params; // of the job, as given; may be NULL
+    uint64_t seed;
+    const struct sweep_totals *totals; // NULL: the workload keeps none
+    const struct total *no_totals;     // zeros
+    struct fold **incoming;            // [n_metrics], where packed folds are looked at first
     // Dynamic metrics, by first appearance.
     const char **names;
     uint32_t n_names, cap_names;
     bool too_many_names;
     // rows: true
-    struct sweep_row *rows; // [n_items] or NULL
-    double *values;         // [n_items][n_metrics] of a fixed workload
+    struct sweep_row *rows;       // [n_items] or NULL
+    double *values;               // [n_items][n_metrics] of a fixed workload
+    struct sweep_output *outputs; // [n_outputs] of the first items
+    uint32_t n_outputs, cap_outputs;
     struct buf blob;        // rows.jsonl
     struct buf points_blob; // points.jsonl
 };
 
 // sweep_grid.c: reads the keys; ERR_PARSE with the place.
 enum error sweep_parse(struct sweep *s, const struct driver_setup *setup, struct errtext *t);
+// sweep_compare.c: `compare` as the grid's first axis, and what the catalog says of metrics.
+enum error
+sweep_parse_compare(struct sweep *s, const struct spec *job, const struct driver_setup *setup);
+void sweep_read_metrics(struct sweep *s, const struct driver_setup *setup);
+bool sweep_only_compares(const struct sweep *s); // the grid has no other axis
+const char *sweep_compared_name(const struct sweep *s, uint32_t point);
+static inline bool sweep_is_hash(const struct sweep *s, uint32_t metric)
+{
+    return s->is_hash && s->is_hash[metric];
+}
+// sweep_row.c: a line of rows.jsonl
+void sweep_put_row(const struct sweep *s, uint64_t item, struct buf *out);
+struct value sweep_integer(double x); // an integer where it fits one
+// sweep_outputs.c
+void sweep_take_outputs(struct sweep *s, const struct outcome *o);
+void sweep_put_outputs(struct sweep *s, struct driver_output *out, struct value *result);
 // sweep_tell.c
 void sweep_tell(struct sweep *s, const struct outcome *o);
 // sweep_result.c
