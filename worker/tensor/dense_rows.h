@@ -76,42 +76,33 @@ norm_back(const struct dense_norm *n, const float *dy, float *dx, float *dgain, 
     }
 }
 
-// Distances by one ascending chain over the features, a block of columns v at a time.
-static void laplacian(float *l, const float *x, size_t n, size_t f)
+// Distances of u to up to 16 points by one ascending chain over the features: -A / n.
+static void laplacian_block(float *row, const float *x, size_t u, size_t v0, size_t n, size_t f)
 {
     const float share = 1 / (float)n;
-    float at[DENSE_LANES], far[DENSE_LANES];
-    for (size_t v0 = 0; v0 < n; v0 += DENSE_LANES) {
-        size_t left = n - v0 < DENSE_LANES ? n - v0 : DENSE_LANES;
-        for (size_t u = 0; u < n; u++) {
-            for (size_t v = 0; v < DENSE_LANES; v++)
-                far[v] = 0;
-            for (size_t q = 0; q < f; q++) {
-                for (size_t v = 0; v < left; v++)
-                    at[v] = x[(v0 + v) * f + q];
-                for (size_t v = left; v < DENSE_LANES; v++)
-                    at[v] = 0;
-                for (size_t v = 0; v < DENSE_LANES; v++) {
-                    float d = at[v] - x[u * f + q];
-                    far[v] = fused(d, d, far[v]);
-                }
-            }
-            for (size_t v = 0; v < DENSE_LANES; v++)
-                far[v] = -share / (1 + __builtin_sqrtf(far[v]));
-            memcpy(l + u * n + v0, far, left * sizeof *far);
+    const size_t left = n - v0 < DENSE_LANES ? n - v0 : DENSE_LANES;
+    float at[DENSE_LANES] = {0}, far[DENSE_LANES] = {0};
+    for (size_t q = 0; q < f; q++) {
+        for (size_t v = 0; v < left; v++)
+            at[v] = x[(v0 + v) * f + q];
+        for (size_t v = 0; v < DENSE_LANES; v++) {
+            float d = at[v] - x[u * f + q];
+            far[v] = fused(d, d, far[v]);
         }
     }
-    for (size_t u = 0; u < n; u++)
-        l[u * n + u] = 0;
-    for (size_t v0 = 0; v0 < n; v0 += DENSE_LANES) {
-        size_t left = n - v0 < DENSE_LANES ? n - v0 : DENSE_LANES;
-        for (size_t v = 0; v < left; v++)
-            at[v] = 0;
-        for (size_t u = 0; u < n; u++) // symmetric: a column is a row
-            for (size_t v = 0; v < left; v++)
-                at[v] -= v0 + v == u ? 0 : l[u * n + v0 + v];
-        for (size_t v = 0; v < left; v++)
-            l[(v0 + v) * n + v0 + v] = at[v];
+    for (size_t v = 0; v < DENSE_LANES; v++)
+        far[v] = -share / (1 + __builtin_sqrtf(far[v]));
+    memcpy(row, far, left * sizeof *far);
+}
+
+static void laplacian(float *l, const float *x, size_t n, size_t f)
+{
+    for (size_t u = 0; u < n; u++) {
+        float *row = l + u * n;
+        for (size_t v0 = 0; v0 < n; v0 += DENSE_LANES)
+            laplacian_block(row + v0, x, u, v0, n, f);
+        row[u] = 0;
+        row[u] = -row_sum(row, n);
     }
 }
 

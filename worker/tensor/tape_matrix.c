@@ -106,7 +106,7 @@ static void mean_back(const struct tape_note *n, struct arena *scratch)
     struct tape_var *x = n->in[0];
     (void)scratch;
     for (size_t r = 0; x->g && r < x->rows; r++)
-        kernels_axpy(x->g + r * x->cols, 1 / (float)n->n, n->y->g + r / n->n * x->cols,
+        kernels_axpy(x->g + r * x->cols, 1 / (float)n->n, n->y->g + (r / n->n) * x->cols,
                      x->cols);
 }
 
@@ -166,27 +166,29 @@ struct tape_var *tape_concat(struct tape *t, struct tape_var *x, struct tape_var
     return v;
 }
 
-// Block k + 1 of y from block k, or in the other direction added into it.
-static void power(const struct tape_var *y,
-                  const float *from,
-                  float *to,
-                  const float *l,
-                  size_t n,
-                  size_t cols,
-                  bool more)
+// L times some columns of every n rows, into (or added into) others; `stride` from row
+// to row of both.
+struct power {
+    const float *l, *from;
+    float *to;
+    size_t rows, n, cols, stride;
+    bool more;
+};
+
+static void power(const struct power *p)
 {
-    for (size_t b = 0; b < y->rows / n; b++)
-        dense_product(&(struct dense_product){.a = l + b * n * n,
-                                              .ai = n,
+    for (size_t r = 0; r < p->rows; r += p->n)
+        dense_product(&(struct dense_product){.a = p->l + r * p->n,
+                                              .ai = p->n,
                                               .ap = 1,
-                                              .b = from + b * n * y->cols,
-                                              .bp = y->cols,
-                                              .c = to + b * n * y->cols,
-                                              .ci = y->cols,
-                                              .m = n,
-                                              .n = cols,
-                                              .k = n,
-                                              .more = more});
+                                              .b = p->from + r * p->stride,
+                                              .bp = p->stride,
+                                              .c = p->to + r * p->stride,
+                                              .ci = p->stride,
+                                              .m = p->n,
+                                              .n = p->cols,
+                                              .k = p->n,
+                                              .more = p->more});
 }
 
 static void powers_back(const struct tape_note *n, struct arena *scratch)
@@ -195,7 +197,8 @@ static void powers_back(const struct tape_note *n, struct arena *scratch)
     size_t order = y->cols / x->cols - 1;
     (void)scratch;
     for (size_t k = order; k > 0; k--)
-        power(y, y->g + k * x->cols, y->g + (k - 1) * x->cols, n->data, n->n, x->cols, true);
+        power(&(struct power){n->data, y->g + k * x->cols, y->g + (k - 1) * x->cols, y->rows,
+                              n->n, x->cols, y->cols, true});
     for (size_t r = 0; x->g && r < x->rows; r++)
         kernels_add(x->g + r * x->cols, y->g + r * y->cols, x->cols);
 }
@@ -211,7 +214,8 @@ tape_powers(struct tape *t, struct tape_var *x, const float *l, size_t n, unsign
     for (size_t r = 0; r < x->rows; r++)
         memcpy(y->x + r * y->cols, x->x + r * x->cols, x->cols * sizeof *x->x);
     for (unsigned k = 0; k < order; k++)
-        power(y, y->x + k * x->cols, y->x + (k + 1) * x->cols, l, n, x->cols, false);
+        power(&(struct power){l, y->x + k * x->cols, y->x + (k + 1) * x->cols, y->rows, n,
+                              x->cols, y->cols, false});
     return y;
 }
 
@@ -234,6 +238,7 @@ struct tape_var *tape_attention(struct tape *t,
     assert(q->rows % n_batch == 0 && k->rows % n_batch == 0 && k->rows == v->rows);
     assert(k->rows / n_batch <= SIDE_MAX && q->g && k->g && v->g);
     struct tape_var *y = tape_new(t, q->rows, d);
+    const size_t a_size = d / heads;
     struct dense_attention a = {.q = q->x,
                                 .k = k->x,
                                 .v = v->x,
@@ -246,8 +251,8 @@ struct tape_var *tape_attention(struct tape *t,
                                 .n_q = q->rows / n_batch,
                                 .n_k = k->rows / n_batch,
                                 .heads = heads,
-                                .size = d / heads,
-                                .scale = (float)(1 / math_sqrt((double)(d / heads)))};
+                                .size = a_size,
+                                .scale = (float)(1 / math_sqrt((double)a_size))};
     a.p = arena_room(t->arena, dense_attention_kept(&a) * sizeof *a.p);
     if (mask)
         a.mask = arena_copy(t->arena, mask, k->rows);
