@@ -153,7 +153,8 @@ $(call flags,$(filter %_avx512.c,$(WORKER_SRC))): override CFLAGS += -mavx512f -
 $(call flags,worker/tensor/packed_avx2.c): override CFLAGS += -mf16c
 $(call flags,worker/tensor/packed_avx512.c): override CFLAGS += -mavx512vnni
 # Plain loops that shall become vectors.
-$(call flags,common/linalg.c $(wildcard worker/tensor/packed_*.c) worker/experts/norm.c worker/experts/rope.c): override CFLAGS += -O3
+$(call flags,worker/tensor/dense_avx512.c): override CFLAGS += -mprefer-vector-width=512
+$(call flags,common/linalg.c $(wildcard worker/tensor/dense_*.c worker/tensor/packed_*.c) worker/experts/norm.c worker/experts/rope.c): override CFLAGS += -O3
 endif
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 -include local.mk

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#ifdef __x86_64__
+#include <immintrin.h>
+
+typedef __m512 vf;
+#define LANES     16
+#define TILE_ROWS 6
+#define TILE_COLS 4
+#define CLASS     "avx512"
+#define TABLE     dense_avx512
+
+static inline vf vf_fma(vf a, vf b, vf c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+
+static inline vf vf_of(float a)
+{
+    return _mm512_set1_ps(a);
+}
+
+#include "worker/tensor/dense_body.h"
+#else
+_Static_assert(1, "nothing here for this machine");
+#endif
