@@ -15,11 +15,14 @@ extern const struct workload workload_generate;
 extern const struct workload workload_serve;
 extern const struct workload workload_collbench;
 extern const struct workload workload_placement;
+extern const struct workload workload_dram;
 
 const struct workload *const workloads[] = {
-    &workload_noop,      &workload_function,  &workload_exec,
-    &workload_allreduce, &workload_generate,  &workload_serve,
-    &workload_collbench, &workload_placement, NULL,
+    &workload_noop,      &workload_function,
+    &workload_exec,      &workload_allreduce,
+    &workload_generate,  &workload_serve,
+    &workload_collbench, &workload_placement,
+    &workload_dram,      NULL,
 };
 
 const struct workload *workload_find(const char *name)

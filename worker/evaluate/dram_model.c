@@ -25,14 +25,14 @@ enum {
 #define E_ACTIVATE 2.1
 #define E_READ     1.6
 #define E_WRITE    1.7
-#define E_REFRESH  28.0
+#define E_REFRESH  300.0
 #define P_STANDBY  0.21
 #define P_ROW_OPEN 0.034 // for each open row
 #define CYCLE_NS   1.25
 
 struct request {
     int64_t arrival, finish;
-    uint32_t bank, row, thread;
+    uint32_t bank, row, thread, after; // the thread's next
     bool is_write;
 };
 
@@ -72,7 +72,7 @@ static void make_trace(struct machine *m, enum dram_trace trace, uint64_t seed)
         at[t] = (uint64_t)t * 977 * COLUMNS;
     for (uint32_t i = 0; i < m->n; i++) {
         struct rng r = rng_at(seed, (uint32_t)trace, 0, i);
-        uint32_t t = i % THREADS;
+        uint32_t t = (uint32_t)rng_below(&r, THREADS);
         // The second cloud comes in bursts of 32 with pauses.
         int64_t pause = trace == TRACE_CLOUD_2
                             ? (i % 32 == 0 ? 32 * gap[trace] : 1)
@@ -92,6 +92,17 @@ static void make_trace(struct machine *m, enum dram_trace trace, uint64_t seed)
                                           .row = (uint32_t)(at[t] / COLUMNS / BANKS % ROWS),
                                           .thread = t,
                                           .is_write = (int)rng_below(&r, 1000) < writes[trace]};
+    }
+}
+
+static void chain_threads(struct machine *m)
+{
+    for (uint32_t t = 0; t < THREADS; t++)
+        m->next[t] = m->n;
+    for (uint32_t i = m->n; i-- > 0;) {
+        struct request *r = &m->requests[i];
+        r->after = m->next[r->thread];
+        m->next[r->thread] = i;
     }
 }
 
@@ -162,7 +173,7 @@ static void admit(struct machine *m)
         if (t == THREADS)
             return;
         m->admitted[m->n_admitted++] = m->waiting[m->n_waiting++] = m->next[t];
-        m->next[t] += THREADS;
+        m->next[t] = m->requests[m->next[t]].after;
         m->turn = (t + 1) % THREADS;
     }
 }
@@ -314,11 +325,10 @@ void dram_run(const struct dram_config *c,
     assert(n > 0 && n <= DRAM_REQUESTS_MAX);
     m.requests = mem_alloc(n * sizeof *m.requests);
     m.admitted = mem_alloc(n * sizeof *m.admitted);
-    for (uint32_t t = 0; t < THREADS; t++)
-        m.next[t] = t;
     for (uint32_t b = 0; b < BANKS; b++)
         m.banks[b].row = -1;
     make_trace(&m, trace, seed);
+    chain_threads(&m);
     while (m.n_done < n) {
         admit(&m);
         take_refresh(&m, m.n_waiting == 0 && next_arrival(&m) > m.now + T_RFC + T_RP);
