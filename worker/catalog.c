@@ -16,13 +16,20 @@ extern const struct workload workload_serve;
 extern const struct workload workload_collbench;
 extern const struct workload workload_placement;
 extern const struct workload workload_dram;
+extern const struct workload workload_proxy;
 
 const struct workload *const workloads[] = {
-    &workload_noop,      &workload_function,
-    &workload_exec,      &workload_allreduce,
-    &workload_generate,  &workload_serve,
-    &workload_collbench, &workload_placement,
-    &workload_dram,      NULL,
+    &workload_noop,
+    &workload_function,
+    &workload_exec,
+    &workload_allreduce,
+    &workload_generate,
+    &workload_serve,
+    &workload_collbench,
+    &workload_placement,
+    &workload_dram,
+    &workload_proxy,
+    NULL,
 };
 
 const struct workload *workload_find(const char *name)
@@ -118,6 +125,7 @@ struct value catalog_entry(const struct workload *w, struct arena *a)
         value_set(a, &v, "metrics", list);
     set_true(a, &v, "collective", w->collective);
     set_true(a, &v, "commands", w->commands);
+    set_true(a, &v, "open_names", w->open_names);
     set_true(a, &v, "volatile", w->volatile_metrics);
     value_set(a, &v, "stall_ms", value_int(w->stall_ms));
     return v;
