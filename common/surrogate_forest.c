@@ -7,7 +7,7 @@
 #include "common/rng.h"
 #include "common/surrogate_parts.h"
 
-enum { DEPTH_MAX = 40, LEAF_MIN = 2, TREES_DEFAULT = 100, TREES_MAX = 10000 };
+enum { DEPTH_MAX = 40, LEAF_MIN = 1, TREES_DEFAULT = 100, TREES_MAX = 10000 };
 
 struct pair {
     double x, y;
@@ -75,11 +75,12 @@ static struct split find_split(struct grower *g, uint32_t first, uint32_t n)
 {
     const struct surrogate_data *d = g->d;
     struct split best = {.gain = 1e-12, .column = -1};
-    uint32_t n_tried = d->n_columns / 2 + 1, start = (uint32_t)rng_below(&g->rng, d->n_columns);
+    uint32_t n_tried = 2 * d->n_columns / 3 + 1;
+    uint32_t start = (uint32_t)rng_below(&g->rng, d->n_columns);
 
+    // A run of columns from a random one on; further until one can be cut at all.
     for (uint32_t k = 0; k < d->n_columns && (k < n_tried || best.column < 0); k++) {
-        uint32_t column = k < n_tried ? (uint32_t)rng_below(&g->rng, d->n_columns)
-                                      : (start + k) % d->n_columns;
+        uint32_t column = (start + k) % d->n_columns;
         for (uint32_t i = 0; i < n; i++) {
             uint32_t row = g->rows[first + i];
             g->pairs[i] = (struct pair){d->x[(size_t)row * d->n_columns + column], d->y[row]};

@@ -14,7 +14,7 @@
 
 struct arguments {
     struct target target;
-    const char *output, *model, *metric;
+    const char *output, *model, *metric, *ignore;
     bool is_log;
     int64_t seed, trees, test;
 };
@@ -28,6 +28,9 @@ static const struct option_row rows[] = {
     {"metric", 0, OPTION_STR, "NAME", NULL,
      "what to predict; left out: a trial's first metric, a table's last column", 0, 0,
      offsetof(struct arguments, metric)},
+    {"ignore", 0, OPTION_STR, "NAMES", NULL,
+     "columns of a table that are no parameters, commas between", 0, 0,
+     offsetof(struct arguments, ignore)},
     {"log", 0, OPTION_FLAG, NULL, NULL, "fit the logarithm of the metric", 0, 0,
      offsetof(struct arguments, is_log)},
     {"test", 0, OPTION_INT, "PERCENT", NULL, "trials held out to measure errors; default 20", 1,
@@ -130,7 +133,7 @@ fit(const struct arguments *g, const char *source, struct arena *a, struct errte
                                   .n_trees = (uint32_t)g->trees};
     struct value quality = value_map(), model;
     struct trials d;
-    enum error e = trials_load(&g->target, source, g->metric, a, &d, t);
+    enum error e = trials_load(&g->target, source, g->metric, g->ignore, a, &d, t);
 
     if (e)
         return e;

@@ -20,7 +20,7 @@ struct loader {
     struct trials *out;
     uint32_t cap;
     uint32_t line;
-    const char *path;
+    const char *path, *ignore;
     // of a table
     uint32_t n_names;
     const char *names[CELLS_MAX];
@@ -106,6 +106,15 @@ static struct value cell_value(struct arena *a, const char *cell)
     return *cell && *end == 0 && isfinite(x) ? value_float(x) : value_str(a, cell);
 }
 
+static bool is_ignored(const struct loader *l, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *at = l->ignore; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+        if (strncmp(at, name, n) == 0 && (at[n] == ',' || at[n] == 0))
+            return true;
+    return false;
+}
+
 static enum error take_row(struct loader *l, char *line, struct errtext *t)
 {
     const char *cells[CELLS_MAX];
@@ -131,7 +140,7 @@ static enum error take_row(struct loader *l, char *line, struct errtext *t)
         struct value v = cell_value(l->a, cells[i]);
         if (strcmp(l->names[i], l->out->metric) == 0)
             target = value_is_number(&v) ? value_number(&v) : NAN;
-        else
+        else if (!is_ignored(l, l->names[i]))
             value_set(l->a, params, l->names[i], v);
     }
     take(l, params, target);
@@ -193,6 +202,7 @@ static enum error fetch_history(const struct target *g,
 enum error trials_load(const struct target *g,
                        const char *source,
                        const char *metric,
+                       const char *ignore,
                        struct arena *a,
                        struct trials *out,
                        struct errtext *t)
@@ -202,7 +212,7 @@ enum error trials_load(const struct target *g,
     char dir[] = "/tmp/shoal-fit-XXXXXX";
 
     *out = (struct trials){.metric = metric};
-    *l = (struct loader){.a = a, .out = out, .path = source};
+    *l = (struct loader){.a = a, .out = out, .path = source, .ignore = ignore};
     if (stat(source, &there) == 0)
         return read_file(l, t);
     if (!mkdtemp(dir))

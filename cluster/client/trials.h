@@ -22,9 +22,11 @@ struct trials {
 
 // Of a file when there is one of that name, else of a job.  Trials that failed or have no
 // finite value of the metric are left out; metric NULL: the first one of the first trial.
+// `ignore` (or NULL) names columns of a table that are no parameters, commas between.
 MUST_CHECK enum error trials_load(const struct target *g,
                                   const char *source,
                                   const char *metric,
+                                  const char *ignore,
                                   struct arena *a,
                                   struct trials *out,
                                   struct errtext *t);
