@@ -297,7 +297,8 @@ enum error params_check_set(const struct value *entry,
 {
     const struct value *param = find_param(entry, name);
 
-    if (!entry || (!param && params_flag(entry, "commands")))
+    if (!entry
+        || (!param && (params_flag(entry, "commands") || params_flag(entry, "open_names"))))
         return OK;
     if (!param || !params_flag(param, "searchable"))
         return cannot_vary(entry, at, name);

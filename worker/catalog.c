@@ -18,20 +18,17 @@ extern const struct workload workload_placement;
 extern const struct workload workload_cafe;
 extern const struct workload workload_train_line;
 extern const struct workload workload_fleet;
+extern const struct workload workload_dram;
+extern const struct workload workload_proxy;
 
 const struct workload *const workloads[] = {
-    &workload_noop,
-    &workload_function,
-    &workload_exec,
-    &workload_allreduce,
-    &workload_generate,
-    &workload_serve,
-    &workload_collbench,
-    &workload_placement,
-    &workload_cafe,
-    &workload_train_line,
-    &workload_fleet,
-    NULL,
+    &workload_noop,      &workload_function,
+    &workload_exec,      &workload_allreduce,
+    &workload_generate,  &workload_serve,
+    &workload_collbench, &workload_placement,
+    &workload_cafe,      &workload_train_line,
+    &workload_fleet,     &workload_dram,
+    &workload_proxy,     NULL,
 };
 
 const struct workload *workload_find(const char *name)
@@ -165,6 +162,7 @@ struct value catalog_entry(const struct workload *w, struct arena *a)
     set_text(a, &v, "row_item", w->row_item);
     set_true(a, &v, "collective", w->collective);
     set_true(a, &v, "commands", w->commands);
+    set_true(a, &v, "open_names", w->open_names);
     set_true(a, &v, "volatile", w->volatile_metrics);
     value_set(a, &v, "stall_ms", value_int(w->stall_ms));
     return v;

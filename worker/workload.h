@@ -196,6 +196,7 @@ struct workload {
     bool collective;  // may run as a gang: run() is called on every rank of it with the same
                       // arguments; rank 0 of the group returns the results
     bool commands;    // runs the user's commands: needs the coordinator's --allow-exec
+    bool open_names;  // a search space may have names that `params` has not
     bool volatile_metrics; // (optional) metrics measure time: not reproducible
     int64_t stall_ms;      // see Time
     // (optional) What the parameter table cannot say; also run by --catalog users. Text names

@@ -24,7 +24,7 @@
 #include "coordinator/drivers/search.h"
 #include "protocol/pack.h"
 
-enum { LAB_TRIALS_MAX = 4000 };
+enum { LAB_TRIALS_MAX = 4000, LAB_SEEDS_MAX = 64 };
 
 // The metrics of a point into y; false: it failed.
 typedef bool (*lab_function_fn)(void *ctx, const struct value *params, double *y);
@@ -167,6 +167,50 @@ static inline double lab_larger_p(const double *x, uint32_t n, const double *y, 
     if (var <= 0)
         return 0.5;
     return 0.5 * math_erfc((u - mean - 0.5) / sqrt(var) / sqrt(2));
+}
+
+// --- the files of baselines --------------------------------------------------------------
+static inline struct value lab_read_yaml(const char *path, struct arena *a)
+{
+    FILE *f = fopen(path, "rb");
+    struct errtext t;
+    struct value v;
+    struct buf b;
+    size_t n;
+
+    if (!f)
+        lab_die(path, "cannot be opened");
+    buf_init(&b, YAML_BYTES_MAX);
+    do {
+        uint8_t chunk[65536];
+        n = fread(chunk, 1, sizeof chunk, f);
+        buf_put(&b, chunk, n);
+    } while (n);
+    (void)fclose(f);
+    if (yaml_parse(buf_cstr(&b), b.n, path, a, &v, &t))
+        lab_die("yaml", t.text);
+    buf_fini(&b);
+    return v;
+}
+
+static inline const struct value *lab_get(const struct value *map, const char *key)
+{
+    const struct value *v = value_find(map, key);
+    if (!v)
+        lab_die("the fixtures lack", key);
+    return v;
+}
+
+// Column `budget` of a list of rows; how many have it.
+static inline uint32_t lab_column(const struct value *runs, uint32_t budget, double *out)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; runs && i < runs->n && n < LAB_SEEDS_MAX; i++) {
+        const struct value *row = &runs->items[i];
+        if (budget < row->n && value_is_number(&row->items[budget]))
+            out[n++] = value_number(&row->items[budget]);
+    }
+    return n;
 }
 
 #endif

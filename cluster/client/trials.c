@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+#include "cluster/client/trials.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cluster/client/show.h"
+#include "common/json.h"
+#include "common/number.h"
+
+enum { LINE_MAX_BYTES = 1 << 20, TRIALS_MAX = 1000000, CELLS_MAX = 2048 };
+
+struct loader {
+    struct arena *a;
+    struct trials *out;
+    uint32_t cap;
+    uint32_t line;
+    const char *path, *ignore;
+    // of a table
+    uint32_t n_names;
+    const char *names[CELLS_MAX];
+};
+
+static void take(struct loader *l, const struct value *params, double target)
+{
+    struct trials *o = l->out;
+
+    if (!isfinite(target))
+        return;
+    if (o->n == l->cap) { // doubled in the arena, which keeps the old ones
+        uint32_t cap = l->cap ? l->cap * 2 : 256;
+        const struct value **more = arena_alloc(l->a, cap * sizeof *more);
+        double *targets = arena_alloc(l->a, cap * sizeof *targets);
+        if (o->n) {
+            memcpy(more, o->params, o->n * sizeof *more);
+            memcpy(targets, o->targets, o->n * sizeof *targets);
+        }
+        o->params = more;
+        o->targets = targets;
+        l->cap = cap;
+    }
+    o->params[o->n] = params;
+    o->targets[o->n++] = target;
+}
+
+// --- lines of JSON ----------------------------------------------------------------------
+static enum error take_json(struct loader *l, const char *line, struct errtext *t)
+{
+    struct value *v = arena_alloc(l->a, sizeof *v);
+    struct errtext why;
+
+    if (json_parse(line, strlen(line), l->a, v, &why) || v->type != VALUE_MAP)
+        return errtext_set(t, ERR_PARSE, "%s:%u: not a trial: %s", l->path, l->line, why.text);
+    const struct value *params = value_find(v, "params"), *metrics = value_find(v, "metrics");
+    bool is_usable = params && params->type == VALUE_MAP && metrics
+                     && metrics->type == VALUE_MAP
+                     && strcmp(show_text(v, "state"), "failed") != 0;
+    if (!is_usable)
+        return OK;
+    for (uint32_t i = 0; i < metrics->n && !l->out->metric; i++)
+        if (value_is_number(&metrics->pairs[i].value))
+            l->out->metric = metrics->pairs[i].key;
+    const struct value *y = l->out->metric ? value_find(metrics, l->out->metric) : NULL;
+    if (y && value_is_number(y))
+        take(l, params, value_number(y));
+    return OK;
+}
+
+// --- tables -----------------------------------------------------------------------------
+// Cells of a line in place; quotes keep commas, a doubled quote is one.
+static uint32_t split(char *line, const char **cells)
+{
+    uint32_t n = 0;
+    char *at = line;
+
+    while (n < CELLS_MAX) {
+        char *to = at, *from = at;
+        bool is_quoted = *from == '"';
+        cells[n++] = to;
+        from += is_quoted;
+        while (*from && (is_quoted || *from != ',')) {
+            if (is_quoted && *from == '"' && *++from != '"') {
+                is_quoted = false;
+                continue;
+            }
+            *to++ = *from++;
+        }
+        bool is_last = *from != ',';
+        *to = 0;
+        if (is_last)
+            break;
+        at = from + 1;
+    }
+    return n;
+}
+
+static struct value cell_value(struct arena *a, const char *cell)
+{
+    char *end;
+    double x = strtod(cell, &end);
+    return *cell && *end == 0 && isfinite(x) ? value_float(x) : value_str(a, cell);
+}
+
+static bool is_ignored(const struct loader *l, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *at = l->ignore; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+        if (strncmp(at, name, n) == 0 && (at[n] == ',' || at[n] == 0))
+            return true;
+    return false;
+}
+
+static enum error take_row(struct loader *l, char *line, struct errtext *t)
+{
+    const char *cells[CELLS_MAX];
+    uint32_t n = split(arena_str(l->a, line, strlen(line)), cells);
+    struct value *params = arena_alloc(l->a, sizeof *params);
+    double target = NAN;
+
+    if (l->n_names == 0) {
+        l->n_names = n;
+        memcpy(l->names, cells, n * sizeof *cells);
+        if (!l->out->metric)
+            l->out->metric = cells[n - 1];
+        for (uint32_t i = 0; i < n; i++)
+            if (strcmp(cells[i], l->out->metric) == 0)
+                return OK;
+        return errtext_set(t, ERR_INVALID, "%s:1: no column '%.60s'", l->path, l->out->metric);
+    }
+    if (n != l->n_names)
+        return errtext_set(t, ERR_PARSE, "%s:%u: %u cells, expected %u as in the first line",
+                           l->path, l->line, n, l->n_names);
+    *params = value_map();
+    for (uint32_t i = 0; i < n; i++) {
+        struct value v = cell_value(l->a, cells[i]);
+        if (strcmp(l->names[i], l->out->metric) == 0)
+            target = value_is_number(&v) ? value_number(&v) : NAN;
+        else if (!is_ignored(l, l->names[i]))
+            value_set(l->a, params, l->names[i], v);
+    }
+    take(l, params, target);
+    return OK;
+}
+
+static enum error read_file(struct loader *l, struct errtext *t)
+{
+    FILE *f = fopen(l->path, "re");
+    char *line = NULL;
+    size_t room = 0;
+    enum error e = OK;
+
+    if (!f)
+        return errtext_set(t, ERR_IO, "%s: %s", l->path, strerror(errno));
+    for (ssize_t n; !e && (n = getline(&line, &room, f)) > 0;) {
+        l->line++;
+        line[strcspn(line, "\r\n")] = 0;
+        if (n > LINE_MAX_BYTES || l->out->n == TRIALS_MAX)
+            e = errtext_set(t, ERR_LIMIT, "%s:%u: too long", l->path, l->line);
+        else if (*line == '{')
+            e = take_json(l, line, t);
+        else if (*line)
+            e = take_row(l, line, t);
+    }
+    free(line);
+    (void)fclose(f);
+    if (!e && l->out->n == 0)
+        e = errtext_set(t, ERR_INVALID, "%s has no trial with a number for '%.60s'", l->path,
+                        l->out->metric ? l->out->metric : "a metric");
+    return e;
+}
+
+// --- jobs ---------------------------------------------------------------------------------
+static enum error fetch_history(const struct target *g,
+                                const char *job,
+                                struct arena *a,
+                                const char *path,
+                                struct errtext *t)
+{
+    struct value args = value_map(), document;
+    struct caller *c = NULL;
+    struct sha256 hash;
+
+    (void)value_set(a, &args, "job", value_str(a, job));
+    enum error e = target_open(g, a, &c, t);
+    if (!e)
+        e = caller_call(c, "results", &args, a, &document, t);
+    const struct value *result = e ? NULL : value_find(&document, "result");
+    if (!e && (!result || !sha256_parse(show_text(result, "history"), &hash)))
+        e = errtext_set(t, ERR_INVALID,
+                        "job '%.60s' has no history: it is no search, or not done", job);
+    if (!e)
+        e = caller_get_file(c, &hash, path, t);
+    caller_close(c);
+    return e;
+}
+
+enum error trials_load(const struct target *g,
+                       const char *source,
+                       const char *metric,
+                       const char *ignore,
+                       struct arena *a,
+                       struct trials *out,
+                       struct errtext *t)
+{
+    struct loader *l = arena_alloc(a, sizeof *l);
+    struct stat there;
+    char dir[] = "/tmp/shoal-fit-XXXXXX";
+
+    *out = (struct trials){.metric = metric};
+    *l = (struct loader){.a = a, .out = out, .path = source, .ignore = ignore};
+    if (stat(source, &there) == 0)
+        return read_file(l, t);
+    if (!mkdtemp(dir))
+        return errtext_set(t, ERR_IO, "%s: %s", dir, strerror(errno));
+    l->path = arena_printf(a, "%s/history.jsonl", dir);
+    enum error e = fetch_history(g, source, a, l->path, t);
+    if (!e)
+        e = read_file(l, t);
+    (void)unlink(l->path);
+    (void)rmdir(dir);
+    return e;
+}
