@@ -128,16 +128,16 @@ $(SIM): $(call obj,$(SIM_SRC)) $(EVERY) | current
 	$(call link,$(ALL_LIBS))
 $(ACTOR): $(B)/bin/%: $(B)/tests/integration/%.o $(EVERY) | current
 	$(call link,$(ALL_LIBS))
-$(MPITEST): $(B)/bin/mpi_%: $(B)/tests/mpi/%.o $(call obj,$(MPI_SRC)) $(EVERY) | current
+$(MPITEST): $(B)/bin/mpi_%: $(B)/tests/mpi/%.o $(call obj,$(MPI_SRC)) $(B)/libmodel.a $(EVERY) | current
 	$(call link,$(ALL_LIBS) $(MPI_LIBS))
 $(REPLAY): $(B)/bin/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/libmodel.a $(EVERY) | current
 	$(call link,$(ALL_LIBS))
 $(FUZZER): $(B)/bin/%: $(B)/tests/fuzz/%.o $(B)/libmodel.a $(EVERY) | current
 	$(call link,$(ALL_LIBS))
-$(BENCH): $(B)/bin/%: $(B)/tests/bench/%.o $(B)/libours.a $(EVERY) | current
+$(BENCH): $(B)/bin/%: $(B)/tests/bench/%.o $(B)/libours.a $(B)/libmodel.a $(EVERY) | current
 	$(call link,$(ALL_LIBS) $(EXTRA_LIBS))
-$(B)/bin/raw_mpi_hello $(B)/bin/bench_experts: EXTRA_LIBS := $(MPI_LIBS)
-$(B)/bin/bench_experts: $(call obj,$(MPI_SRC))
+$(B)/bin/raw_mpi_hello $(B)/bin/bench_experts $(B)/bin/bench_hot: EXTRA_LIBS := $(MPI_LIBS)
+$(B)/bin/bench_experts $(B)/bin/bench_hot: $(call obj,$(MPI_SRC))
 $(B)/bin/peer_gearman: EXTRA_LIBS := $(call libs,gearmand)
 
 # Flags of single files; .tidy is clang-tidy's stamp of the same file.
@@ -149,7 +149,7 @@ $(call flags,$(filter %_avx512.c,$(WORKER_SRC))): override CFLAGS += -mavx512f -
 $(call flags,worker/tensor/packed_avx2.c): override CFLAGS += -mf16c
 $(call flags,worker/tensor/packed_avx512.c): override CFLAGS += -mavx512vnni
 # Plain loops that shall become vectors.
-$(call flags,$(wildcard worker/tensor/packed_*.c) worker/experts/norm.c worker/experts/rope.c): override CFLAGS += -O3
+$(call flags,common/linalg.c $(wildcard worker/tensor/packed_*.c) worker/experts/norm.c worker/experts/rope.c): override CFLAGS += -O3
 endif
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 -include local.mk

@@ -200,29 +200,34 @@ static enum error set_durability(struct journal *j, enum durability d, struct er
         t);
 }
 
-enum error
-journal_write(struct journal *j, struct handed *const *batches, uint32_t n, struct errtext *t)
+enum error journal_begin(struct journal *j, enum durability d, struct errtext *t)
 {
-    uint64_t seq = j->next_seq;
-    enum durability d = DURABILITY_NONE;
-    for (uint32_t i = 0; i < n; i++)
-        d = batches[i]->batch.durability > d ? batches[i]->batch.durability : d;
     enum error e = set_durability(j, d, t);
-    if (!e)
-        e = run(j, STATEMENT_BEGIN, t);
+    j->seq_before = j->next_seq;
+    return e ? e : run(j, STATEMENT_BEGIN, t);
+}
+
+enum error
+journal_put(struct journal *j, struct handed *const *batches, uint32_t n, struct errtext *t)
+{
+    enum error e = OK;
     for (uint32_t i = 0; !e && i < n; i++)
         e = write_batch(j, &batches[i]->batch, t);
-    if (!e)
-        e = flush(j, t);
-    if (!e)
-        e = run(j, STATEMENT_COMMIT, t);
-    if (!e)
-        return OK;
+    return e;
+}
+
+enum error journal_commit(struct journal *j, struct errtext *t)
+{
+    enum error e = flush(j, t);
+    return e ? e : run(j, STATEMENT_COMMIT, t);
+}
+
+void journal_undo(struct journal *j)
+{
     assert(sqlite3_errcode(j->db) != SQLITE_CONSTRAINT); // numbers are given once
     // Some failures have rolled back already.
     if (!sqlite3_get_autocommit(j->db))
         (void)run(j, STATEMENT_ROLLBACK, NULL);
     buf_reset(&j->row.bytes);
-    j->next_seq = seq;
-    return e;
+    j->next_seq = j->seq_before;
 }

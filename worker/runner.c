@@ -137,6 +137,12 @@ static void prepare(struct runner_call *c, struct run *run)
         .host = c,
     };
     run->overrides = overrides_of(c);
+    if (c->job->n_totals) {
+        run->totals = c->job->run_totals;
+        memset(run->totals, 0, c->job->n_totals * sizeof *run->totals);
+    }
+    if (n && c->bare)
+        return;
     if (n) {
         room_for_metrics(r, n);
         run->metrics = r->metrics;

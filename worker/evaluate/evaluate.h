@@ -21,6 +21,7 @@ extern const struct workload workload_generate;
 extern const struct workload workload_serve;
 extern const struct workload workload_collbench;
 extern const struct workload workload_placement;
+extern const struct workload workload_cafe;
 
 // A parameter by its name: in `over` (a trial's point) if it stands there,
 // else in `base`; both may be NULL.

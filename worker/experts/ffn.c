@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 // ffn.c - the dense FFN, and the experts: tokens grouped by expert, every rank a
-// slice of every expert's rows.
+// slice of every expert's rows, or whole experts (whole.c).
 //
 // A token's experts are added in ascending order, each by a fused multiply-add
 // with its weight, then the shared expert.
 #include <string.h>
 
-#include "worker/experts/engine_state.h"
+#include "common/clock.h"
+#include "worker/experts/ffn.h"
 #include "worker/experts/route.h"
+#include "worker/experts/whole.h"
 #include "worker/tensor/curves.h"
 #include "worker/tensor/kernels.h"
 
@@ -37,15 +39,6 @@ dense(struct engine *e, const struct dense *w, struct range out, const struct op
     struct operand act = inner(e, &p, w->width, w->whole);
     return engine_rows(e, w->down, out, &act);
 }
-
-// (token, slot) pairs in the order of their experts.
-struct routing {
-    uint16_t *expert; // [n][top_k] ascending
-    float *weight;
-    uint32_t *first; // [n_experts + 1] into pair
-    uint32_t *pair;  // token * top_k + slot
-    uint32_t *place; // of a pair in `pair`
-};
 
 static void group_pairs(struct engine *e, struct routing *r, uint32_t n_pairs, uint64_t *load)
 {
@@ -85,19 +78,19 @@ static struct routing route_all(struct engine *e, uint32_t layer, const struct o
     return r;
 }
 
-// The vectors of all pairs, in the order of their experts.
-static struct operand spread(struct engine *e,
-                             const struct layer *l,
-                             const struct routing *r,
-                             const struct operand *x)
+struct operand ffn_spread(struct engine *e,
+                          const struct layer *l,
+                          const uint32_t *pair,
+                          uint32_t n,
+                          const struct operand *x)
 {
-    uint32_t k = e->m->h.top_k, n = x->n * k;
+    uint32_t k = e->m->h.top_k;
     size_t d = x->n_in;
     struct operand o = {.n_in = d, .n = n};
     if (x->q) {
         const struct packed_x **q = arena_room(e->step, n * sizeof *q + 1);
         for (uint32_t i = 0; i < n; i++)
-            q[i] = x->q[r->pair[i] / k];
+            q[i] = x->q[pair[i] / k];
         o.q = q;
     }
     if (packed_kind(l->gate_exps->format) != PACKED_NONE
@@ -105,18 +98,24 @@ static struct operand spread(struct engine *e,
         return o;
     float *rows = engine_matrix(e, n, d);
     for (uint32_t i = 0; i < n; i++)
-        memcpy(rows + i * d, x->x + r->pair[i] / k * d, d * sizeof *rows);
+        memcpy(rows + i * d, x->x + pair[i] / k * d, d * sizeof *rows);
     o.x = rows;
     return o;
 }
 
-// Those of vectors `from` to `to` - 1.
-static struct operand some(const struct operand *x, uint32_t from, uint32_t to)
+struct product ffn_of_expert(const struct product *all, uint32_t z, uint32_t from, uint32_t to)
 {
-    return (struct operand){.x = x->x ? x->x + from * x->n_in : NULL,
-                            .n_in = x->n_in,
-                            .q = x->q ? x->q + from : NULL,
-                            .n = to - from};
+    struct product p = *all;
+    size_t skip = from * range_n(all->rows);
+    p.z = z;
+    p.x = (struct operand){.x = all->x.x ? all->x.x + from * all->x.n_in : NULL,
+                           .n_in = all->x.n_in,
+                           .q = all->x.q ? all->x.q + from : NULL,
+                           .n = to - from};
+    p.y = all->y ? all->y + skip : NULL;
+    p.up_y = all->up ? all->up_y + skip : NULL;
+    p.act = all->act ? all->act + from : NULL;
+    return p;
 }
 
 // One product for each expert that has vectors: their rows of y[pair][rows].
@@ -129,12 +128,7 @@ static uint32_t by_expert(const struct routing *r,
     for (uint32_t i = 0; i < n_experts; i++) {
         if (r->first[i] == r->first[i + 1])
             continue;
-        list[n] = *all;
-        list[n].z = i;
-        list[n].x = some(&all->x, r->first[i], r->first[i + 1]);
-        list[n].y = all->y ? all->y + r->first[i] * range_n(all->rows) : NULL;
-        list[n].up_y = all->up ? all->up_y + r->first[i] * range_n(all->rows) : NULL;
-        list[n++].act = all->act ? all->act + r->first[i] : NULL;
+        list[n++] = ffn_of_expert(all, i, r->first[i], r->first[i + 1]);
     }
     return n;
 }
@@ -147,7 +141,7 @@ static struct operand expert_inner(struct engine *e,
 {
     const struct hyper *h = &e->m->h;
     struct range mine = engine_part(e, h->ff_expert, false);
-    struct operand in = spread(e, l, r, x);
+    struct operand in = ffn_spread(e, l, r->pair, x->n * h->top_k, x);
     const struct gguf_tensor *const gate_up[2] = {l->gate_exps, l->up_exps};
     struct product all = engine_gated_of(e, gate_up, mine, &in, e->size == 1);
     struct product *list = arena_room(e->step, h->n_experts * sizeof *list);
@@ -242,11 +236,9 @@ static float *expert_outer(struct engine *e,
     return c.y;
 }
 
-static void add_shared(struct engine *e,
-                       const struct layer *l,
-                       struct range out,
-                       const struct operand *x,
-                       float *y)
+// The shared expert's `out` rows.
+static float *
+shared(struct engine *e, const struct layer *l, struct range out, const struct operand *x)
 {
     const struct hyper *h = &e->m->h;
     struct dense w = {
@@ -257,7 +249,7 @@ static void add_shared(struct engine *e,
     for (uint32_t t = 0; gate && t < x->n; t++)
         kernels_scale(s + t * width,
                       curves_sigmoid(kernels_dot(gate, x->x + (size_t)t * h->d, h->d)), width);
-    kernels_add(y, s, x->n * width);
+    return s;
 }
 
 // [moe layers][n][top_k] of each run that asked.
@@ -276,19 +268,42 @@ static void tell_routing(const struct engine *e,
     }
 }
 
+// Every rank a slice of every expert: its rows of the sums, then all of them by a gather.
+static float *sliced(struct engine *e,
+                     const struct layer *l,
+                     const struct routing *r,
+                     const struct operand *x)
+{
+    const struct hyper *h = &e->m->h;
+    struct range out = engine_part(e, h->d, false);
+    struct operand act = expert_inner(e, l, r, x);
+    float *y = expert_outer(e, l, r, out, &act);
+    if (h->ff_shared)
+        kernels_add(y, shared(e, l, out, x), x->n * range_n(out));
+    return engine_gather(e, y, x->n, h->d, 1);
+}
+
+static float *
+whole(struct engine *e, uint32_t layer, const struct routing *r, const struct operand *x)
+{
+    const struct hyper *h = &e->m->h;
+    float *y = whole_experts(e, layer, r, x);
+    if (!h->ff_shared)
+        return y;
+    float *s = shared(e, &e->m->layers[layer], engine_part(e, h->d, false), x);
+    kernels_add(y, engine_gather(e, s, x->n, h->d, 1), (size_t)x->n * h->d);
+    return y;
+}
+
 static float *
 experts(struct engine *e, const struct batch *b, uint32_t layer, const struct operand *x)
 {
-    const struct hyper *h = &e->m->h;
-    const struct layer *l = &e->m->layers[layer];
-    struct range out = engine_part(e, h->d, false);
     struct routing r = route_all(e, layer, x);
     tell_routing(e, b, layer, &r);
-    struct operand act = expert_inner(e, l, &r, x);
-    float *y = expert_outer(e, l, &r, out, &act);
-    if (h->ff_shared)
-        add_shared(e, l, out, x, y);
-    return engine_gather(e, y, b->n, h->d, 1);
+    int64_t start = clock_now();
+    float *y = whole_is_on(e) ? whole(e, layer, &r, x) : sliced(e, &e->m->layers[layer], &r, x);
+    whole_spent(e, clock_now() - start);
+    return y;
 }
 
 void engine_ffn(struct engine *e, struct batch *b, uint32_t layer)
