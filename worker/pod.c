@@ -114,6 +114,8 @@ static enum error init_mpi(struct pod *p, struct errtext *t)
 
 enum error pod_start(struct pod **out, struct errtext *t)
 {
+    // Nobody here looks at screens or GPUs: hwloc, which Open MPI uses too, needs no plugin.
+    (void)setenv("HWLOC_PLUGINS_PATH", "/dev/null", 0);
     struct pod *p = mem_alloc(sizeof *p);
     p->place = pod_place();
     enum error e = p->place.launched ? init_mpi(p, t) : OK;

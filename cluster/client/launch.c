@@ -106,7 +106,8 @@ static bool is_foreign(const char *variable)
     static const char *const kept[] = {"OMPI_MCA_", "OMPI_ALLOW_RUN_AS_ROOT", NULL};
     static const char *const prefixes[] = {"OMPI_",       "PMIX_",        "PMI_",
                                            "PRTE_",       "HYDRA_",       "SHOAL_COORDINATOR=",
-                                           "SHOAL_KEYS=", "SHOAL_STATE=", NULL};
+                                           "SHOAL_KEYS=", "SHOAL_STATE=", "SHOAL_HOST_RANKS=",
+                                           NULL};
     // What mpirun tells its ranks by this form is about the outer run.
     static const char *const outer[] = {"OMPI_MCA_ess", "OMPI_MCA_orte_", "OMPI_MCA_initial_",
                                         "OMPI_MCA_shmem_", NULL};

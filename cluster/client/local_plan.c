@@ -126,6 +126,8 @@ enum error local_plan(struct local *l, struct errtext *t)
     const char *more[] = {
         ipc ? arena_printf(l->arena, "SHOAL_COORDINATOR=%s", l->url)
             : arena_printf(l->arena, "SHOAL_STATE=%s", l->o.dir),
+        // A rank knows its pod's ranks; that pods share the machine it must be told.
+        arena_printf(l->arena, "SHOAL_HOST_RANKS=%" PRIu32, l->o.n_ranks),
         l->o.scratch ? arena_printf(l->arena, "OMPI_MCA_orte_tmpdir_base=%s", l->o.dir) : NULL,
         NULL};
     l->env = launch_environment(more, l->arena);

@@ -12,7 +12,7 @@
 #include "worker/tensor/kernels.h"
 
 static const char *const classes[] = {"portable", "avx2", "avx512"};
-enum { N_CLASSES = 3, N_MAX = 2048 + 256, ROWS_MAX = 7, X_MAX = 33, N_FORMATS = 16 };
+enum { N_CLASSES = 3, N_MAX = 2048 + 256, ROWS_MAX = 19, X_MAX = 33, N_FORMATS = 16 };
 
 static float w[ROWS_MAX * N_MAX], x[X_MAX * N_MAX], y[X_MAX * ROWS_MAX];
 static uint8_t rows[ROWS_MAX * N_MAX * 4];

@@ -104,7 +104,7 @@ static struct engine_options engine_of(const struct value *p)
     struct engine_options o = {
         .numerics =
             strcmp(text_of(p, "numerics", "exact"), "fast") == 0 ? ENGINE_FAST : ENGINE_EXACT,
-        .n_threads = (uint32_t)evaluate_int(NULL, p, "threads", 1),
+        .n_threads = (uint32_t)evaluate_int(NULL, p, "threads", 0),
         .replicate = strcmp(text_of(p, "attention", "split"), "replicate") == 0,
     };
     const char *experts = text_of(p, "experts", "measured");

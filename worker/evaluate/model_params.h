@@ -33,8 +33,8 @@ static const char *const model_kv[] = {"f32", "f16", "q8_0", NULL};
          .type = PARAM_INT,                                                                    \
          .min = 1,                                                                             \
          .max = TEAM_MAX,                                                                      \
-         .fallback = "1",                                                                      \
-         .help = "of each rank; changes no result"},                                           \
+         .help = "of each rank; its share of the machine's cores when left out; changes "      \
+                 "no result"},                                                                 \
         {.name = "attention",                                                                  \
          .type = PARAM_STR,                                                                    \
          .choices = model_attention,                                                           \

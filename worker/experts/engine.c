@@ -10,6 +10,7 @@
 #include "worker/experts/norm.h"
 #include "worker/experts/whole.h"
 #include "worker/memory.h"
+#include "worker/tensor/team_cpus.h"
 
 _Static_assert((int)ENGINE_PAGE == (int)KV_PAGE, "one page");
 
@@ -147,6 +148,12 @@ static enum error check_memory(const struct engine *e, struct errtext *t)
                        gguf_path(e->m->file), (unsigned long long)bytes >> 20, memory >> 20);
 }
 
+static uint32_t threads_of(const struct engine_options *o, uint32_t n_ranks)
+{
+    uint32_t n = o->n_threads ? o->n_threads : team_cpus_share(n_ranks);
+    return n < TEAM_MAX ? n : TEAM_MAX;
+}
+
 enum error engine_create(const struct model *m,
                          const struct engine_options *o,
                          struct group *g,
@@ -173,7 +180,8 @@ enum error engine_create(const struct model *m,
         mem_free(e);
         return err;
     }
-    e->team = team_create(o->n_threads ? o->n_threads : 1);
+    e->team = team_create(threads_of(o, e->size));
+    team_pin(e->team);
     rope_init(&e->rope, m);
     e->step = arena_create();
     e->load = mem_alloc(((size_t)h->n_layers * h->n_experts + 1) * sizeof *e->load);

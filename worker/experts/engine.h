@@ -44,7 +44,7 @@ enum engine_experts { ENGINE_EXPERTS_MEASURED, ENGINE_EXPERTS_SLICED, ENGINE_EXP
 
 struct engine_options {
     enum engine_numerics numerics;
-    uint32_t n_threads;   // of this rank, at most TEAM_MAX; 0: 1
+    uint32_t n_threads;   // of this rank, at most TEAM_MAX; 0: its share of the cores
     enum engine_kv kv;    // default: f32, with fast numerics f16
     bool replicate;       // every rank does all of the attention and dense parts
     uint32_t n_positions; // room of the pool, rounded up to pages

@@ -131,7 +131,7 @@ void format_pack(const struct format *f, const float *src, void *dst, size_t n)
 
 // Weights unpacked at a time (they stay in the first-level cache) and vectors that
 // share one unpacking.
-enum { CHUNK = 1024, VECTORS = 30 };
+enum { CHUNK = 1024, VECTORS = 30, FEW = 2 };
 _Static_assert(CHUNK % FORMAT_BLOCK_MAX == 0, "chunks begin with blocks");
 
 struct job {
@@ -204,6 +204,27 @@ static void block(const struct job *job, size_t j, size_t n_rows, size_t t, size
         memcpy(job->y + (t + i) * s->y_stride + j, sum + i * FORMAT_ROWS, n_rows * sizeof *sum);
 }
 
+// As many rows from the first on as a class multiplies without unpacking, which pays
+// while vectors are few; how many they were.
+static size_t few_vectors(const struct job *job)
+{
+    const struct format_class *class = current();
+    const struct format_shape *s = job->shape;
+    uint32_t type = job->f->type;
+    format_gemv_fn gemv = type < class->n_gemv ? class->gemv[type] : NULL;
+    size_t j = 0, row_bytes = format_row_bytes(job->f, s->n_in);
+    if (!gemv || s->n_x > FEW || s->n_in % FORMAT_GEMV_STEP != 0)
+        return 0;
+    for (; j + FORMAT_GEMV_ROWS <= s->n_out; j += FORMAT_GEMV_ROWS)
+        for (size_t t = 0; t < s->n_x; t++)
+            gemv(&(struct format_gemv){.rows = job->rows + j * row_bytes,
+                                       .row_bytes = row_bytes,
+                                       .n_in = s->n_in,
+                                       .x = job->x + t * s->x_stride,
+                                       .y = job->y + t * s->y_stride + j});
+    return j;
+}
+
 void format_matmul(const struct format *f,
                    const void *rows,
                    const struct format_shape *s,
@@ -212,7 +233,7 @@ void format_matmul(const struct format *f,
 {
     struct job job = {f, rows, s, x, y};
     assert(s->n_in % f->block == 0);
-    for (size_t j = 0; j < s->n_out; j += FORMAT_ROWS) {
+    for (size_t j = few_vectors(&job); j < s->n_out; j += FORMAT_ROWS) {
         size_t n_rows = s->n_out - j < FORMAT_ROWS ? s->n_out - j : FORMAT_ROWS;
         for (size_t t = 0; t < s->n_x; t += VECTORS)
             block(&job, j, n_rows, t, s->n_x - t < VECTORS ? s->n_x - t : VECTORS);

@@ -4,6 +4,7 @@
 
 #include <immintrin.h>
 
+#include "worker/tensor/format.h"
 #include "worker/tensor/format_blocks.h"
 #include "worker/tensor/format_table.h"
 #include "worker/tensor/kernels_512.h"
@@ -225,6 +226,12 @@ static void pack_f16(const float *src, void *dst, size_t n)
     format_pack_f16(src + i, p + 2 * i, n - i);
 }
 
+static const format_gemv_fn gemv[] = {
+    [FORMAT_F32] = format_gemv_f32,   [FORMAT_F16] = format_gemv_f16,
+    [FORMAT_Q4_0] = format_gemv_q4_0, [FORMAT_Q8_0] = format_gemv_q8_0,
+    [FORMAT_BF16] = format_gemv_bf16,
+};
+
 const struct format_class format_avx512 = {
     .f16 = unpack_f16,
     .bf16 = unpack_bf16,
@@ -244,6 +251,8 @@ const struct format_class format_avx512 = {
     .strip = strip,
     .trees = trees,
     .pack_f16 = pack_f16,
+    .gemv = gemv,
+    .n_gemv = sizeof gemv / sizeof gemv[0],
 };
 
 #else

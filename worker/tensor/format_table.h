@@ -8,8 +8,9 @@
 #define WORKER_TENSOR_FORMAT_TABLE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
-enum { FORMAT_LANES = 16, FORMAT_ROWS = 4 };
+enum { FORMAT_LANES = 16, FORMAT_ROWS = 4, FORMAT_GEMV_ROWS = 16, FORMAT_GEMV_STEP = 32 };
 
 typedef void (*format_unpack_fn)(const void *src, float *dst, size_t n);
 
@@ -28,6 +29,16 @@ struct format_strip {
     float *acc;
 };
 
+// FORMAT_GEMV_ROWS rows with one vector of n_in elements, a multiple of
+// FORMAT_GEMV_STEP: y[r] = dot(row r, x).
+struct format_gemv {
+    const uint8_t *rows;
+    size_t row_bytes, n_in;
+    const float *x;
+    float *y;
+};
+typedef void (*format_gemv_fn)(const struct format_gemv *g);
+
 struct format_class {
     // Unpacking by the registry's row.
     format_unpack_fn f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0;
@@ -36,6 +47,9 @@ struct format_class {
     // out[i] = the fixed tree over accumulator i's lanes, for n of them; acc is spoilt.
     void (*trees)(float *acc, size_t n, float *out);
     format_pack_fn pack_f16;
+    // By format_type; NULL, or a NULL in it: the general way.
+    const format_gemv_fn *gemv;
+    size_t n_gemv;
 };
 
 // One after the other, for whoever has nothing better.
@@ -53,6 +67,11 @@ extern const struct format_class format_portable;
 #ifdef __x86_64__
 extern const struct format_class format_avx2;
 extern const struct format_class format_avx512;
+void format_gemv_f32(const struct format_gemv *g); // those of AVX-512
+void format_gemv_f16(const struct format_gemv *g);
+void format_gemv_bf16(const struct format_gemv *g);
+void format_gemv_q4_0(const struct format_gemv *g);
+void format_gemv_q8_0(const struct format_gemv *g);
 #endif
 
 // The packers.

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "worker/tensor/team_cpus.h"
 
 // Looks before sleeping: a few tens of microseconds, longer than the caller's own
 // work between two rounds of a step.
@@ -139,6 +140,15 @@ struct team *team_create(uint32_t n)
         t->size++;
     }
     return t;
+}
+
+void team_pin(struct team *t)
+{
+    pthread_t *helpers = mem_alloc(t->size * sizeof *helpers);
+    for (uint32_t i = 1; i < t->size; i++)
+        helpers[i - 1] = t->members[i].thread;
+    team_cpus_pin(helpers, t->size - 1);
+    mem_free(helpers);
 }
 
 static uint32_t first_of(const struct team *t, uint32_t member, uint32_t n_parts)

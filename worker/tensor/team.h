@@ -24,6 +24,8 @@ typedef void (*team_fn)(void *arg, uint32_t part, uint32_t member);
 // n from 1 to TEAM_MAX; fewer where the system gives no more threads.
 struct team *team_create(uint32_t n);
 void team_destroy(struct team *t); // NULL is fine
+// Each on a core of its own where that harms nobody: see team_cpus.h.
+void team_pin(struct team *t);
 uint32_t team_size(const struct team *t);
 
 // Every part from 0 to n_parts - 1 once; returns when all are done.
