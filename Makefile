@@ -19,9 +19,9 @@ DEPS    := libzmq $(MSGPACK) sqlite3 libsodium libfyaml libpcre2-8
 override CPPFLAGS += -I. -D_GNU_SOURCE $(call system,$(DEPS))
 COMMON_LIBS      := $(call libs,libsodium libfyaml) -lm -pthread
 PROTOCOL_LIBS    := $(call libs,libzmq $(MSGPACK)) $(COMMON_LIBS)
-COORDINATOR_LIBS := $(call libs,sqlite3) $(PROTOCOL_LIBS)
+COORDINATOR_LIBS := $(call libs,sqlite3 gsl) $(PROTOCOL_LIBS)
 WORKER_LIBS      := $(call libs,libpcre2-8) $(PROTOCOL_LIBS)
-ALL_LIBS         := $(call libs,sqlite3 libpcre2-8) $(PROTOCOL_LIBS)
+ALL_LIBS         := $(call libs,sqlite3 gsl libpcre2-8) $(PROTOCOL_LIBS)
 MPI_FLAGS        := $(call system,ompi-c)
 MPI_LIBS         := $(call libs,ompi-c)
 CHECK_LIBS       := $(call libs,check)
@@ -83,7 +83,8 @@ BENCH  := $(call bin,$(BENCH_SRC))
 
 all: $(PROGRAMS) build/demo.gguf $(TOOLS) ## build the three programs and the tools (default)
 tests: all $(UNIT) $(SIM) $(MPITEST) $(ACTOR) $(REPLAY) $(addprefix $(B)/bin/,shoal-bench raw_zmq) ## build every test program
-.PHONY: all tests demo test bench bench-dispatch bench-experts bench-recipes bench-fleet fleet-laws benches lint tidy format asan \
+.PHONY: all tests demo test load bench bench-dispatch bench-experts bench-fleet bench-recipes \
+        bench-search benches fleet-laws lint tidy format asan \
         ubsan tsan fuzz fuzzers sim cover chaos compose-up compose-down compose-test install \
         uninstall clean help current
 .DELETE_ON_ERROR:
@@ -128,17 +129,20 @@ $(SIM): $(call obj,$(SIM_SRC)) $(EVERY) | current
 	$(call link,$(ALL_LIBS))
 $(ACTOR): $(B)/bin/%: $(B)/tests/integration/%.o $(EVERY) | current
 	$(call link,$(ALL_LIBS))
-$(MPITEST): $(B)/bin/mpi_%: $(B)/tests/mpi/%.o $(call obj,$(MPI_SRC)) $(EVERY) | current
+$(MPITEST): $(B)/bin/mpi_%: $(B)/tests/mpi/%.o $(call obj,$(MPI_SRC)) $(B)/libmodel.a $(EVERY) | current
 	$(call link,$(ALL_LIBS) $(MPI_LIBS))
 $(REPLAY): $(B)/bin/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/libmodel.a $(EVERY) | current
 	$(call link,$(ALL_LIBS))
 $(FUZZER): $(B)/bin/%: $(B)/tests/fuzz/%.o $(B)/libmodel.a $(EVERY) | current
 	$(call link,$(ALL_LIBS))
-$(BENCH): $(B)/bin/%: $(B)/tests/bench/%.o $(B)/libours.a $(EVERY) | current
+$(BENCH): $(B)/bin/%: $(B)/tests/bench/%.o $(B)/libours.a $(B)/libmodel.a $(EVERY) | current
 	$(call link,$(ALL_LIBS) $(EXTRA_LIBS))
-$(B)/bin/raw_mpi_hello $(B)/bin/bench_experts: EXTRA_LIBS := $(MPI_LIBS)
-$(B)/bin/bench_experts: $(call obj,$(MPI_SRC))
+$(B)/bin/raw_mpi_hello $(B)/bin/bench_experts $(B)/bin/bench_hot: EXTRA_LIBS := $(MPI_LIBS)
+$(B)/bin/bench_experts $(B)/bin/bench_hot: $(call obj,$(MPI_SRC))
 $(B)/bin/peer_gearman: EXTRA_LIBS := $(call libs,gearmand)
+
+# Its assembler reads the page's pieces.
+$(B)/cluster/client/page.o: $(wildcard cluster/client/page/*)
 
 # Flags of single files; .tidy is clang-tidy's stamp of the same file.
 flags = $(call obj,$(1)) $(patsubst %.c,$(B)/%.tidy,$(1))
@@ -150,7 +154,7 @@ $(call flags,worker/tensor/packed_avx2.c): override CFLAGS += -mf16c
 $(call flags,worker/tensor/packed_avx512.c): override CFLAGS += -mavx512vnni
 # Plain loops that shall become vectors.
 $(call flags,worker/tensor/dense_avx512.c): override CFLAGS += -mprefer-vector-width=512
-$(call flags,$(wildcard worker/tensor/dense_*.c worker/tensor/packed_*.c) worker/experts/norm.c worker/experts/rope.c): override CFLAGS += -O3
+$(call flags,common/linalg.c $(wildcard worker/tensor/dense_*.c worker/tensor/packed_*.c) worker/experts/norm.c worker/experts/rope.c): override CFLAGS += -O3
 endif
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 -include local.mk
@@ -179,9 +183,13 @@ cover: ## line coverage of the unit tests, the simulator and the stories
 	@scripts/coverage build/cover
 chaos: all ## the same bits through kills, ranks, pods and SIMD widths: the whole set
 	@SHOAL_CHAOS=full TESTS=e2e scripts/run-tests $(B)/bin
+load: tests ## a model that serves under load for a minute: 64 streams, disconnects, a kill
+	@SHOAL_LOAD_S=60 SHOAL_BIN=$(CURDIR)/$(B)/bin tests/integration/serve-load
 benches: all $(BENCH)
 bench: benches ## all benchmarks of tests/bench
 	@tests/bench/bench-all $(B)/bin
+bench-search: benches ## our algorithms next to the baselines of the optimiser fixtures
+	@for suite in tables functions fronts; do $(B)/bin/search_quality $$suite --window 1 || exit; done
 bench-recipes: benches ## the recipe job next to bare processes and GNU parallel, alternating
 	@tests/bench/bench-recipes $(B)/bin
 bench-experts: benches ## the experts engine on SHOAL_BENCH_MODEL next to raw reading

@@ -296,5 +296,6 @@ const struct verb api_job_verbs[] = {
     {"extend", ROLE_SUBMIT, extend_args, api_extend},
     {"cancel", ROLE_SUBMIT, job_args, api_cancel},
     {"logs", ROLE_READ, logs_args, api_logs},
+    {"file", ROLE_SUBMIT, job_args, api_file},
     {0},
 };

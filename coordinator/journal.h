@@ -57,7 +57,7 @@ enum journal_meta { META_CATALOG = 1, META_NUMBERS = 2 };
 struct journal_entry {
     uint64_t job;
     enum journal_kind kind;
-    // LOG: the item.  POD: the instance, bytes empty when it is gone.  META: which.
+    // LOG: the item.  POD: the instance; one byte, an enum pod_record.  META: which.
     // Read back from `entry`: its sequence number.
     uint64_t item;
     struct bin bytes;
@@ -127,6 +127,7 @@ uint64_t journal_hand_over(struct journal *j, const struct journal_batch *b);
 
 enum journal_source {
     FROM_JOB,   // its row and all of its entries
+    FROM_ROW,   // its row alone
     FROM_STATE, // its last STATE
     FROM_LOG,   // job, and `from` ≤ item ≤ `to`
 };

@@ -155,6 +155,16 @@ static void look_for_lost(struct shell *s, struct serve_model *m, const struct v
     }
 }
 
+// The worker says how many in all since it opened.
+static void count_reused(struct serve_desk *d, struct serve_model *m, const struct value *room)
+{
+    const struct value *v = value_find(room, "reused");
+    if (!v || v->type != VALUE_INT || v->u < m->n_reused)
+        return;
+    d->n_reused += v->u - m->n_reused;
+    m->n_reused = v->u;
+}
+
 static void on_open(struct shell *s, uint64_t peer, uint64_t lease, const struct rec_piece *p)
 {
     struct arena *a = s->turn->arena;
@@ -176,12 +186,14 @@ static void on_open(struct shell *s, uint64_t peer, uint64_t lease, const struct
         d->models = m;
     }
     if (m->open && m->lease == lease && m->peer == peer) {
+        count_reused(d, m, &room);
         look_for_lost(s, m, &room);
         return;
     }
     lose(s, m);
     m->lease = lease;
     m->peer = peer;
+    m->n_reused = 0;
     open_model(s, m, serve_job_of(r->live->plan->state), &room);
 }
 
@@ -304,6 +316,9 @@ static void counters(const struct serve_desk *d, struct buf *b)
                    (double)d->n_replayed);
     prometheus_one(b, "shoal_serve_prompt_tokens_total", PROMETHEUS_COUNTER,
                    "Tokens of the prompts of answered requests.", (double)d->n_prompt_tokens);
+    prometheus_one(b, "shoal_serve_prefix_tokens_reused_total", PROMETHEUS_COUNTER,
+                   "Tokens of prompts whose keys and values another text had already.",
+                   (double)d->n_reused);
     prometheus_one(b, "shoal_serve_tokens_total", PROMETHEUS_COUNTER,
                    "Tokens of the texts of answered requests.", (double)d->n_tokens);
 }

@@ -84,6 +84,7 @@ struct serve_model {
     uint64_t job, lease, peer;
     bool open;
     uint32_t n_context, n_vocab;
+    uint64_t n_reused; // as its worker last said
     struct serve_admit admit;
 };
 
@@ -95,6 +96,7 @@ struct serve_desk {
     uint64_t last;                         // number given out
     struct prometheus_histogram first_token, between_tokens;
     uint64_t n_answered, n_refused, n_gone, n_replayed, n_prompt_tokens, n_tokens;
+    uint64_t n_reused; // prompt tokens that workers took from their caches
 };
 
 // serve_desk.c

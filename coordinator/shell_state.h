@@ -378,6 +378,9 @@ MUST_CHECK enum error api_validate(struct call *c);
 void api_submit_timers(struct shell *s); // submissions that wait for a catalog
 int64_t api_submit_due(const struct shell *s);
 
+// api_file.c
+MUST_CHECK enum error api_file(struct call *c);
+
 // api_jobs.c
 extern const struct verb api_job_verbs[];
 // api_cluster.c

@@ -13,7 +13,8 @@
 set -eu
 
 build="make gcc libc6-dev pkg-config libzmq3-dev libmsgpack-dev libsqlite3-dev
-       libsodium-dev libfyaml-dev libpcre2-dev libmicrohttpd-dev libopenmpi-dev"
+       libsodium-dev libfyaml-dev libpcre2-dev libmicrohttpd-dev libopenmpi-dev
+       libgsl-dev"
 run="openmpi-bin berkeley-abc procps"
 tests="check curl util-linux"
 lint="clang clang-format clang-tidy shellcheck"

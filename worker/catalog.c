@@ -16,6 +16,7 @@ extern const struct workload workload_serve;
 extern const struct workload workload_collbench;
 extern const struct workload workload_placement;
 extern const struct workload workload_cafe;
+extern const struct workload workload_train_line;
 extern const struct workload workload_fleet;
 
 const struct workload *const workloads[] = {
@@ -28,6 +29,7 @@ const struct workload *const workloads[] = {
     &workload_collbench,
     &workload_placement,
     &workload_cafe,
+    &workload_train_line,
     &workload_fleet,
     NULL,
 };

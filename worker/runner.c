@@ -342,6 +342,19 @@ void run_log(struct run *run, uint64_t item, const void *p, size_t n)
     }
 }
 
+enum error run_fetch(struct run *run,
+                     const struct sha256 *hash,
+                     uint64_t size,
+                     const char *path,
+                     struct errtext *t)
+{
+    const struct runner_host *h = &((struct runner_call *)run->host)->runner->host;
+    const struct rec_file f = {.hash = {hash->bytes, sizeof hash->bytes}, .size = size};
+    if (!h->fetch)
+        return errtext_set(t, ERR_UNSUPPORTED, "this worker fetches no blobs");
+    return h->fetch(h->ctx, &f, path, t);
+}
+
 enum error run_keep_file(
     struct run *run, uint64_t item, const char *name, const char *path, struct errtext *t)
 {

@@ -170,6 +170,13 @@ void run_log(struct run *r, uint64_t item, const void *p, size_t n);
 MUST_CHECK enum error run_keep_file(
     struct run *r, uint64_t item, const char *name, const char *path, struct errtext *t);
 
+// A blob that an item's parameters name, put at `path` (which must not exist).
+MUST_CHECK enum error run_fetch(struct run *r,
+                                const struct sha256 *hash,
+                                uint64_t size,
+                                const char *path,
+                                struct errtext *t);
+
 struct workload {
     const char *name; // "fleet.uam"; unique
     const char *help; // a sentence or two

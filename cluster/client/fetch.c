@@ -91,7 +91,7 @@ fetch_list(struct caller *c, const struct sha256 *hash, const char *path, struct
     return e;
 }
 
-static enum error
+enum error
 fetch_one(struct caller *c, const struct value *v, const char *dir, struct errtext *t)
 {
     char path[PATH_SIZE];

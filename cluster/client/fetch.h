@@ -15,4 +15,8 @@
 MUST_CHECK enum error
 fetch_all(struct caller *c, const struct value *document, const char *dir, struct errtext *t);
 
+// One of the artefacts.
+MUST_CHECK enum error
+fetch_one(struct caller *c, const struct value *v, const char *dir, struct errtext *t);
+
 #endif

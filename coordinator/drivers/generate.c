@@ -74,6 +74,7 @@ static void take_row(struct generate *g, struct generate_row *r, const struct va
     r->prompt_tokens = count_of(metrics, "prompt_tokens");
     r->new_tokens = count_of(metrics, "new_tokens");
     r->scored = count_of(metrics, "scored");
+    r->reused = count_of(metrics, "reused");
     r->nll = nll ? value_number(nll) : 0;
     if (seconds && seconds->type == VALUE_BIN && seconds->n == 2 * sizeof(double)) {
         memcpy(&r->prefill_s, seconds->s, sizeof r->prefill_s);
@@ -171,9 +172,9 @@ static void restore(void *state, uint64_t item, const struct value *params)
 }
 
 #define PARAMS                                                                                 \
-    "model", "numerics", "threads", "attention", "placement", "kv", "chat", "max_tokens",      \
-        "ignore_eos", "sampling", "stop", "logits", "top_logprobs", "score", "routing",        \
-        "stream"
+    "model", "numerics", "threads", "attention", "placement", "replicas", "experts", "kv",     \
+        "chat", "max_tokens", "ignore_eos", "sampling", "stop", "logits", "top_logprobs",      \
+        "score", "routing", "stream"
 
 static const char *const param_keys[] = {PARAMS, NULL};
 static const char *const keys[] = {"prompts", "shard", PARAMS, NULL};

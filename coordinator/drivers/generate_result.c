@@ -186,13 +186,14 @@ static void put_counts(const struct generate *g, struct driver_output *out, stru
 {
     struct arena *a = out->arena;
     struct loads l = {0};
-    uint64_t prompt = 0, new = 0;
+    uint64_t prompt = 0, new = 0, reused = 0;
     double prefill = 0, decode = 0;
 
     for (uint32_t i = 0; i < g->n; i++) {
         const struct generate_row *r = &g->rows[i];
         prompt += r->prompt_tokens;
         new += r->new_tokens;
+        reused += r->reused;
         prefill += r->prefill_s;
         decode += r->decode_s;
         add_load(&l, &r->load);
@@ -203,7 +204,8 @@ static void put_counts(const struct generate *g, struct driver_output *out, stru
         put(a, v, "load", load_value(&l, a));
     mem_free(l.count);
     out->stats = value_map();
-    put(a, &out->stats, "prefill_tokens_per_s", value_float(rate(prompt, prefill)));
+    put(a, &out->stats, "prefill_tokens_per_s", value_float(rate(prompt - reused, prefill)));
+    put(a, &out->stats, "prefix_tokens_reused", value_uint(reused));
     put(a, &out->stats, "decode_tokens_per_s", value_float(rate(new, decode)));
 }
 

@@ -26,7 +26,7 @@ struct generate_row {
     bool told, failed;
     struct value row, load; // binaries, or null
     const char *why;        // of a failure
-    uint64_t prompt_tokens, new_tokens, scored;
+    uint64_t prompt_tokens, new_tokens, scored, reused;
     double nll, prefill_s, decode_s;
     bool has[N_PARTS];
     struct sha256 part[N_PARTS];

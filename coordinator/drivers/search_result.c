@@ -59,7 +59,9 @@ static void take_into_best(struct search *s, uint32_t trial)
     const struct score *score = &search_record(s, trial)->score;
     uint32_t n_goals = s->objectives.n, n = 0;
 
-    if (score->verdict != SCORE_FEASIBLE)
+    // Less than a whole evaluation is no result.
+    if (score->verdict != SCORE_FEASIBLE
+        || !point_is_full(s->space, &search_record(s, trial)->point))
         return;
     for (uint32_t i = 0; i < s->n_best; i++) {
         const struct score *other = &search_record(s, s->best[i])->score;

@@ -143,7 +143,8 @@ static enum error parse_rows(struct sweep *s, const struct spec *job)
     bool rows = false;
     enum error e = spec_bool(job, "rows", &rows);
 
-    if (e || !rows)
+    s->keeps_rows = rows;
+    if (e || (!rows && !(sweep_only_compares(s) && s->per_point <= SWEEP_COMPARED_MAX)))
         return e;
     if (s->n_items > SWEEP_ROWS_MAX)
         return spec_fail(job, spec_find(job, "rows"),

@@ -170,11 +170,12 @@ void sweep_finish(struct sweep *s, struct driver_output *out)
         put_sums(s, 0, a, &v);
     if (s->grid && s->totals && !s->compares)
         value_set(a, &v, "pooled", pooled(s, a));
-    if (s->rows)
+    if (s->keeps_rows)
         put_rows(s, out, &v);
     sweep_put_outputs(s, out, &v);
     out->result = v;
     out->stats = value_map();
+    sweep_put_statistics(s, a, &out->stats);
     out->finished = true;
     out->why_no_digest = s->why_no_digest;
     if (s->too_many_names) // which ones were dropped depends on the order of arrival

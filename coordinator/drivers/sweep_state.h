@@ -22,6 +22,7 @@ enum {
     SWEEP_POINTS_INLINE = 1000, // in the result itself; more are a blob
     SWEEP_ROWS_MAX = 4000000,   // kept in memory until the job ends
     SWEEP_LINES_MAX = 1000000,
+    SWEEP_COMPARED_MAX = 2000, // items that are compared one by one, on the loop's thread
     SWEEP_OUTPUT_ITEMS = 1000, // so many items' files are kept
     SWEEP_NAMES_MAX = 1024,    // of metrics that items name themselves
 };
@@ -80,7 +81,7 @@ struct sweep {
     const char **names;
     uint32_t n_names, cap_names;
     bool too_many_names;
-    // rows: true
+    bool keeps_rows;              // rows: true
     struct sweep_row *rows;       // [n_items] or NULL
     double *values;               // [n_items][n_metrics] of a fixed workload
     struct sweep_output *outputs; // [n_outputs] of the first items
@@ -101,6 +102,8 @@ static inline bool sweep_is_hash(const struct sweep *s, uint32_t metric)
 {
     return s->is_hash && s->is_hash[metric];
 }
+// sweep_statistics.c: `compare`, where the items' values are known
+void sweep_put_statistics(const struct sweep *s, struct arena *a, struct value *stats);
 // sweep_row.c: a line of rows.jsonl
 void sweep_put_row(const struct sweep *s, uint64_t item, struct buf *out);
 struct value sweep_integer(double x); // an integer where it fits one

@@ -51,6 +51,7 @@ enum dimension_type {
     DIMENSION_SEQUENCE,
     DIMENSION_PERMUTATION,
     DIMENSION_SUBSET,
+    DIMENSION_FIDELITY, // how much of an evaluation: low, low * eta, … high
 };
 
 struct dimension;
@@ -84,7 +85,7 @@ enum slot_kind {
     SLOT_CHOICE, // unordered: k < n
 };
 
-enum slot_role { ROLE_VALUE, ROLE_LENGTH, ROLE_PERMUTATION, ROLE_SUBSET };
+enum slot_role { ROLE_VALUE, ROLE_LENGTH, ROLE_PERMUTATION, ROLE_SUBSET, ROLE_FIDELITY };
 
 struct slot {
     const char *name;
@@ -134,8 +135,10 @@ struct space {
     uint32_t n_genes_max;
     uint32_t n_axes;
     uint32_t n_contexts;
-    double n_points; // infinity when continuous; without `where`, else an upper bound
-    bool is_exact;   // n_points is exact
+    double n_points;   // infinity when continuous; without `where`, else an upper bound
+    bool is_exact;     // n_points is exact
+    uint32_t fidelity; // slot of the fidelity; n_slots: none
+    double eta;        // factor from one of its levels to the next
     uint32_t n_keys;
     const struct space_key *keys;
     uint32_t n_wheres;
@@ -166,6 +169,8 @@ void walk_start(struct walk *w, struct point *out); // empties the point, borrow
 bool walk_resume(struct walk *w, struct point *out);
 // The next decision; false at the end, or when no option is left.
 bool walk_next(struct walk *w, struct decision *d);
+// Of a space with a fidelity: walks decide for this level from now on, the last one at first.
+void walk_set_fidelity(struct walk *w, uint64_t level);
 void walk_take(struct walk *w, struct gene g); // an option of the decision just shown
 bool walk_is_valid(const struct walk *w);      // complete, every `where` holds
 
@@ -182,6 +187,8 @@ struct gene decision_at(const struct decision *d, double u); // the same measure
 struct gene decision_nearest(const struct decision *d, struct gene want, struct rng *r);
 // the i-th option that is left
 struct gene decision_option(const struct decision *d, uint64_t i);
+// Is the point evaluated in full (or does its space know nothing else)?
+bool point_is_full(const struct space *s, const struct point *p);
 // A slot's scale as [0, 1]: where a gene lies, and the gene at a place.
 double slot_unit(const struct slot *s, struct gene g);
 struct gene slot_gene(const struct slot *s, uint32_t index, double u);

@@ -301,6 +301,7 @@ static enum error encode(struct encoder *c,
     case DIMENSION_INT:
         return encode_number(c, d, base, v, path);
     case DIMENSION_CHOICE:
+    case DIMENSION_FIDELITY:
         return encode_choice(c, d, base, v, path);
     case DIMENSION_SEQUENCE:
         return encode_sequence(c, d, base, v, path);

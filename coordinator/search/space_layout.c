@@ -156,6 +156,12 @@ static void lay_dimension(struct layout *l,
     case DIMENSION_CHOICE:
         lay_choice(l, d, path, prefix, context);
         break;
+    case DIMENSION_FIDELITY:
+        l->space->fidelity = l->at;
+        l->space->eta = d->step;
+        lay_choice(l, d, path, prefix, context);
+        l->space->slots[l->space->fidelity].role = ROLE_FIDELITY;
+        break;
     case DIMENSION_SEQUENCE:
         lay_sequence(l, d, path, context);
         break;
@@ -209,14 +215,16 @@ void space_layout(struct space *s, struct arena *a)
 
     s->slots = arena_alloc(a, (s->root.n_slots + 1) * sizeof *s->slots);
     s->n_contexts = 1;
+    s->fidelity = UINT32_MAX;
     l.keys = arena_alloc(a, (count_names(&s->root) + 1) * sizeof *l.keys);
     s->keys = l.keys;
     lay_nest(&l, &s->root, "", 0);
     s->n_slots = l.at;
+    s->fidelity = s->fidelity < l.at ? s->fidelity : l.at;
     s->n_axes = l.axis;
     s->n_genes_max = genes_max(&s->root);
     s->n_points = space_count(&s->root);
-    s->is_exact = s->n_wheres == 0 && s->n_points < 0x1p53;
+    s->is_exact = s->n_wheres == 0 && s->n_points < 0x1p53 && s->fidelity == s->n_slots;
     watch(s);
 }
 
@@ -271,6 +279,8 @@ static double count_dimension(const struct dimension *d)
         return d->step > 0 ? d->n_steps : INFINITY;
     case DIMENSION_CHOICE:
         return count_choice(d);
+    case DIMENSION_FIDELITY:
+        return 1;
     case DIMENSION_SEQUENCE:
         return count_sequence(d);
     case DIMENSION_PERMUTATION:
@@ -312,7 +322,7 @@ static bool count_all(struct space *s, struct walk *w, struct point *p)
         n++;
     if (!walk_is_spent(w)) {
         s->n_points = (double)n;
-        s->is_exact = true;
+        s->is_exact = s->fidelity == s->n_slots;
     }
     return n > 0;
 }

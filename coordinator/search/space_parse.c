@@ -18,12 +18,13 @@
 
 enum { LENGTH_MAX = 10000 };
 
-static const char *const type_names[] = {"float",       "int",    "choice", "sequence",
-                                         "permutation", "subset", NULL};
+static const char *const type_names[] = {"float",       "int",    "choice",   "sequence",
+                                         "permutation", "subset", "fidelity", NULL};
 
 struct reader {
     struct arena *arena;
     uint64_t n_slots; // so far, to stop before memory does
+    bool has_fidelity;
 };
 
 static enum error
@@ -276,6 +277,36 @@ static enum error parse_subset(struct reader *r, const struct spec *s, struct di
     return OK;
 }
 
+// Levels low, low * eta, … high as the values of a choice; how many steps lie between them
+// decides what an evaluation at a lower one is worth.
+static enum error
+parse_fidelity(struct reader *r, const struct spec *s, uint32_t depth, struct dimension *d)
+{
+    static const char *const keys[] = {"type", "low", "high", "eta", NULL};
+    int64_t low = 1, high = 0, eta = 3;
+    enum error e;
+
+    if (depth > 1 || r->has_fidelity)
+        return spec_fail(s, NULL, "%s is %s, expected one fidelity, beside the parameters",
+                         s->path, depth > 1 ? "inside another parameter" : "a second fidelity");
+    if ((e = spec_keys(s, keys, NULL)) || (e = spec_require(s, "high", "the full effort"))
+        || (e = spec_int(s, "low", 1, 1000000000, &low))
+        || (e = spec_int(s, "high", low, 1000000000, &high))
+        || (e = spec_int(s, "eta", 2, 100, &eta)))
+        return e;
+    struct value *values = arena_alloc(r->arena, 32 * sizeof *values);
+    int64_t level = low;
+    for (; level < high; level *= eta)
+        values[d->n_values++] = value_int(level);
+    if (level != high)
+        return spec_expected(s, "high", "low times a power of eta, which is %d", (int)eta);
+    values[d->n_values++] = value_int(high);
+    d->values = values;
+    d->step = (double)eta;
+    r->has_fidelity = true;
+    return OK;
+}
+
 static enum error
 parse_type(struct reader *r, const struct spec *s, uint32_t depth, struct dimension *d)
 {
@@ -292,6 +323,8 @@ parse_type(struct reader *r, const struct spec *s, uint32_t depth, struct dimens
         return parse_permutation(r, s, d);
     case DIMENSION_SUBSET:
         return parse_subset(r, s, d);
+    case DIMENSION_FIDELITY:
+        return parse_fidelity(r, s, depth, d);
     }
     return FAULT_US;
 }
@@ -309,7 +342,8 @@ parse_dimension(struct reader *r, const struct spec *s, uint32_t depth, struct d
         return spec_fail(s, NULL,
                          "%s is %s, expected a map like {type: float, low: 0, high: 1}",
                          s->path, value_type_name(s->map->type));
-    if ((e = spec_require(s, "type", "float, int, choice, sequence, permutation or subset"))
+    if ((e = spec_require(s, "type",
+                          "float, int, choice, sequence, permutation, subset or fidelity"))
         || (e = spec_str(s, "type", type_names, &type)))
         return e;
     for (int i = 0; type_names[i]; i++)

@@ -118,6 +118,7 @@ static struct value decode(struct decoder *r, const struct dimension *d, const c
     case DIMENSION_INT:
         return decode_number(r, d);
     case DIMENSION_CHOICE:
+    case DIMENSION_FIDELITY:
         k = (*r->genes)++->k;
         if (d->nests)
             decode_nest(r, &d->nests[k], prefix);

@@ -24,6 +24,7 @@ struct walk {
     bool dead;
     uint8_t *allowed; // ours; copies of the walk for a look ahead share it
     struct arena *scratch;
+    uint64_t fidelity;       // the level that is left
     uint64_t work, work_max; // steps taken; more than work_max end it
 };
 
@@ -36,6 +37,8 @@ struct walk *walk_create(const struct space *s)
         if (s->slots[i].kind == SLOT_CHOICE && s->slots[i].n > widest)
             widest = s->slots[i].n;
     w->space = s;
+    if (s->fidelity < s->n_slots)
+        w->fidelity = s->slots[s->fidelity].n - 1;
     w->allowed = mem_alloc(widest);
     w->scratch = arena_create();
     w->work_max = UINT64_MAX;
@@ -226,6 +229,29 @@ static void prune(struct walk *w, struct decision *d)
 }
 
 // --- the path -----------------------------------------------------------------
+// One level is left; while a given point is followed, which may have any, all are.
+static void mask_fidelity(struct walk *w, struct decision *d)
+{
+    for (uint64_t k = 0; k < d->slot->n; k++)
+        if (k != w->fidelity)
+            forbid(w, d, k);
+}
+
+void walk_set_fidelity(struct walk *w, uint64_t level)
+{
+    assert(w->space->fidelity < w->space->n_slots);
+    assert(level < w->space->slots[w->space->fidelity].n);
+    w->fidelity = level;
+}
+
+bool point_is_full(const struct space *s, const struct point *p)
+{
+    if (s->fidelity >= s->n_slots)
+        return true;
+    const struct gene *g = point_find(p, s->fidelity);
+    return g && g->k + 1 == s->slots[s->fidelity].n;
+}
+
 static bool next(struct walk *w, struct decision *d, bool prunes)
 {
     if (w->dead || w->at >= w->space->n_slots)
@@ -236,6 +262,8 @@ static bool next(struct walk *w, struct decision *d, bool prunes)
         mask_taken(w, d);
     else if (s->role == ROLE_SUBSET)
         mask_subset(w, d);
+    else if (s->role == ROLE_FIDELITY && prunes)
+        mask_fidelity(w, d);
     if (prunes && w->space->n_wheres && w->space->is_pruned)
         prune(w, d);
     w->work += 1 + (d->allowed ? s->n : 0);

@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: MIT
 // search_quality - our algorithms next to published ones, evaluation by evaluation.
 //
-//   search_quality tables|functions|recipes [--seeds N] [--trials N] [--window N]
+//   search_quality tables|functions|fronts|recipes [--seeds N] [--trials N] [--window N]
 //                  [--only NAME] [--algorithm NAME,…] [--options "key: value, …"]
 //                  [--raw FILE]
 //
 // Baselines are the files of the optimiser and circuit fixtures (SHOAL_FIXTURES,
 // else ../shared/fixtures): the best value after 100, 300 and 1,000 evaluations,
 // one row a seed.  p is the one-sided Mann-Whitney probability that ours would
-// be that much worse if both were alike: below 0.05 ours is worse.  With random
-// and tpe both run, "tpe < random" is asked of ours and of theirs alike.
+// be that much worse if both were alike: below 0.05 ours is worse.  `best` stands
+// for the baseline whose median is least in that row.  With random and tpe both run,
+// "tpe < random" is asked of ours and of theirs alike.  The last lines count the rows.
 #include <unistd.h>
+
+#include "coordinator/search/algorithm.h"
+#include "coordinator/search/hypervolume.h"
 
 #include "tests/bench/abc_process.h"
 #include "tests/bench/lab.h"
-#include "worker/evaluate/function.h"
+#include "tests/bench/ours/quality_functions.h"
 
 enum { SEEDS_MAX = 64, BUDGETS = 3 };
 
@@ -34,17 +38,36 @@ struct contender {
     const char *baselines[5];
 };
 
-enum { RANDOM = 0, TPE = 2, N_CONTENDERS = 7 };
+#define TPE_OF_ANY "tpe_fixed_uv", "tpe", "optuna_tpe", "optuna_motpe"
 
-static const struct contender contenders[N_CONTENDERS] = {
+static const struct contender contenders[] = {
     {"random", "name: random", {"random", NULL}},
     {"sobol", "name: sobol", {"sobol", "random", NULL}},
-    {"tpe", "name: tpe", {"tpe_fixed_uv", "tpe", "optuna_tpe", NULL}},
+    {"tpe", "name: tpe", {TPE_OF_ANY, NULL}},
     {"tpe-joint", "name: tpe, multivariate: true", {"tpe_fixed_mv", "optuna_tpe_group", NULL}},
-    {"ga", "name: ga", {"deap_ga", "regevo", NULL}},
+    {"ga", "name: ga", {"deap_ga", "regevo", "deap_nsga2_pop40", NULL}},
     {"ga-regevo", "name: ga", {"regevo", NULL}},
-    {"hillclimb", "name: hillclimb", {"hillclimb", NULL}},
+    {"hillclimb", "name: hillclimb", {"hillclimb", "random", NULL}},
+    {"anneal", "name: anneal", {"hillclimb", "random", NULL}},
+    {"evolution", "name: evolution", {"regevo", "random", NULL}},
+    {"nsga2", "name: nsga2", {"deap_nsga2_pop40", "deap_ga", "random", NULL}},
+    {"aco", "name: aco", {"random", NULL}},
+    {"mcts", "name: mcts", {"uct_c0.3", "random", NULL}},
+    {"mcts-bisect", "name: mcts, bisect: true", {"uct_c0.3", "random", NULL}},
+    {"smbo", "name: smbo", {"optuna_tpe", "random", NULL}},
+    {"reinforce", "name: reinforce", {"random", NULL}},
+    {"linesearch", "name: linesearch", {"hillclimb", "random", NULL}},
+    {"gp", "name: gp", {"optuna_tpe", "tpe_fixed_uv", NULL}},
+    {"cmaes", "name: cmaes", {"cmaes", "random", NULL}},
+    {"portfolio", "name: portfolio", {"best", NULL}},
 };
+
+enum { RANDOM = 0, TPE = 2, N_CONTENDERS = sizeof contenders / sizeof contenders[0] };
+
+// Rows that had a baseline, by contender.
+static struct {
+    uint32_t n, n_worse, n_better;
+} counts[N_CONTENDERS];
 
 struct problem {
     const char *name;
@@ -53,6 +76,7 @@ struct problem {
     const struct value *runs; // baseline name -> list of [after 100, after 300, after 1000]
     struct abc *abc;          // of recipes, else NULL
     double resyn2;            // what its recipe reaches
+    const double *reference;  // of several objectives: what counts is minus the hypervolume
 };
 
 static const char *fixture(const struct settings *s, const char *name, struct arena *a)
@@ -92,27 +116,77 @@ static const struct value *get(const struct value *map, const char *key)
 }
 
 // --- comparing ----------------------------------------------------------------------
-static const struct value *
-baseline_of(const struct problem *p, const struct contender *c, const char **name)
+static uint32_t
+column(const struct problem *p, const struct value *runs, uint32_t budget, double *out)
+{
+    double sign = p->reference ? -1 : 1;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; runs && i < runs->n && n < SEEDS_MAX; i++) {
+        const struct value *row = &runs->items[i];
+        if (budget < row->n && value_is_number(&row->items[budget]))
+            out[n++] = sign * value_number(&row->items[budget]);
+    }
+    return n;
+}
+
+// With the least median at the budget.
+static const struct value *best_of(const struct problem *p, uint32_t budget, const char **name)
+{
+    const struct value *best = NULL;
+    double least = INFINITY;
+
+    for (uint32_t i = 0; p->runs && i < p->runs->n; i++) {
+        const struct value *v = &p->runs->pairs[i].value;
+        double x[SEEDS_MAX];
+        const struct value *runs = v->type == VALUE_MAP ? get(v, "runs") : v;
+        uint32_t n = column(p, runs, budget, x);
+        double median = n ? lab_quantile(x, n, 0.5) : INFINITY;
+        if (median >= least)
+            continue;
+        least = median;
+        best = runs;
+        *name = p->runs->pairs[i].key;
+    }
+    return best;
+}
+
+static const struct value *baseline_of(const struct problem *p,
+                                       const struct contender *c,
+                                       uint32_t budget,
+                                       const char **name)
 {
     for (uint32_t i = 0; p->runs && c->baselines[i]; i++) {
+        double x[SEEDS_MAX];
+        if (strcmp(c->baselines[i], "best") == 0)
+            return best_of(p, budget, name);
         const struct value *v = value_find(p->runs, c->baselines[i]);
         *name = c->baselines[i];
-        if (v)
-            return v->type == VALUE_MAP ? get(v, "runs") : v;
+        if (v && v->type == VALUE_MAP)
+            v = get(v, "runs");
+        if (v && column(p, v, budget, x))
+            return v;
     }
     return NULL;
 }
 
-static uint32_t column(const struct value *runs, uint32_t budget, double *out)
+static void count(const struct contender *c, double p_worse, double p_better)
 {
-    uint32_t n = 0;
-    for (uint32_t i = 0; runs && i < runs->n && n < SEEDS_MAX; i++) {
-        const struct value *row = &runs->items[i];
-        if (budget < row->n && value_is_number(&row->items[budget]))
-            out[n++] = value_number(&row->items[budget]);
-    }
-    return n;
+    size_t i = (size_t)(c - contenders);
+    counts[i].n++;
+    counts[i].n_worse += p_worse < 0.05;
+    counts[i].n_better += p_better < 0.05;
+}
+
+static void print_counts(void)
+{
+    printf("\n%-12s rows  not worse        better\n", "");
+    for (size_t i = 0; i < N_CONTENDERS; i++)
+        if (counts[i].n)
+            printf("%-12s %4u  %4u (%3.0f %%)    %4u (%3.0f %%)\n", contenders[i].label,
+                   counts[i].n, counts[i].n - counts[i].n_worse,
+                   100.0 * (counts[i].n - counts[i].n_worse) / counts[i].n, counts[i].n_better,
+                   100.0 * counts[i].n_better / counts[i].n);
 }
 
 static void print_row(const struct problem *p,
@@ -120,12 +194,11 @@ static void print_row(const struct problem *p,
                       double ours[BUDGETS][SEEDS_MAX],
                       const struct settings *s)
 {
-    const char *name = "-";
-    const struct value *runs = baseline_of(p, c, &name);
-
     for (uint32_t b = 0; b < BUDGETS && budgets[b] <= s->n_trials; b++) {
         double theirs[SEEDS_MAX];
-        uint32_t n = column(runs, b, theirs);
+        const char *name = "-";
+        const struct value *runs = baseline_of(p, c, b, &name);
+        uint32_t n = column(p, runs, b, theirs);
         double low = lab_quantile(ours[b], s->n_seeds, 0.25);
         double median = lab_quantile(ours[b], s->n_seeds, 0.5);
         double high = lab_quantile(ours[b], s->n_seeds, 0.75);
@@ -138,6 +211,7 @@ static void print_row(const struct problem *p,
                    p_worse < 0.05    ? " WORSE"
                    : p_better < 0.05 ? " better"
                                      : "");
+            count(c, p_worse, p_better);
         }
         printf("\n");
     }
@@ -187,6 +261,14 @@ print_gain(const struct problem *p, const struct contender *c, const double *bes
     printf("%-20s %-10s all %u winners proved equivalent by cec\n", p->name, c->label, n);
 }
 
+// What the first n trials came to; the less the better.
+static double value_of(const struct problem *p, const double *rows, uint32_t n)
+{
+    if (!p->reference)
+        return lab_best(rows, p->lab.n_metrics, n);
+    return -hypervolume_of(rows, n, p->lab.n_metrics, p->reference);
+}
+
 static void contend(const struct problem *p,
                     const struct contender *c,
                     const struct settings *s,
@@ -203,11 +285,11 @@ static void contend(const struct problem *p,
         if (p->abc)
             abc_begin(p->abc);
         uint32_t n = lab_run(&p->lab, job, seed + 1, rows);
-        winners[seed] = lab_best(rows, p->lab.n_metrics, n);
+        winners[seed] = value_of(p, rows, n);
         if (p->abc && !abc_proves(p->abc, p->abc->winner, winners[seed]))
             lab_die(p->abc->winner, "is another circuit");
         for (uint32_t b = 0; b < BUDGETS; b++)
-            ours[b][seed] = lab_best(rows, p->lab.n_metrics, budgets[b] < n ? budgets[b] : n);
+            ours[b][seed] = value_of(p, rows, budgets[b] < n ? budgets[b] : n);
         put_raw(p, c, seed, ours, s);
     }
     print_row(p, c, ours, s);
@@ -222,12 +304,11 @@ static void compare_with_chance(const struct problem *p,
                                 double ours[N_CONTENDERS][BUDGETS][SEEDS_MAX])
 {
     const char *name;
-    const struct value *tpe = baseline_of(p, &contenders[TPE], &name);
-    const struct value *chance = baseline_of(p, &contenders[RANDOM], &name);
 
     for (uint32_t b = 0; b < BUDGETS && budgets[b] <= s->n_trials; b++) {
         double x[SEEDS_MAX], y[SEEDS_MAX];
-        uint32_t n = column(tpe, b, x), m = column(chance, b, y);
+        uint32_t n = column(p, baseline_of(p, &contenders[TPE], b, &name), b, x);
+        uint32_t m = column(p, baseline_of(p, &contenders[RANDOM], b, &name), b, y);
         double own = lab_larger_p(ours[RANDOM][b], s->n_seeds, ours[TPE][b], s->n_seeds);
         printf("%-20s tpe < random %3u  ours p=%.3g", p->name, budgets[b], own);
         if (n && m) {
@@ -239,6 +320,16 @@ static void compare_with_chance(const struct problem *p,
     fflush(stdout);
 }
 
+// Of the table as it is compiled.
+static bool exists(const struct contender *c)
+{
+    char name[64];
+    (void)snprintf(name, sizeof name, "%s", c->algorithm + strlen("name: "));
+    if (strchr(name, ','))
+        *strchr(name, ',') = 0;
+    return algorithm_find(name) != NULL;
+}
+
 static void contend_all(const struct problem *p, const struct settings *s)
 {
     static double ours[N_CONTENDERS][BUDGETS][SEEDS_MAX];
@@ -247,7 +338,8 @@ static void contend_all(const struct problem *p, const struct settings *s)
     if (s->only && !strstr(p->name, s->only))
         return;
     for (size_t i = 0; i < N_CONTENDERS; i++) {
-        has_run[i] = !s->algorithm || is_in_list(s->algorithm, contenders[i].label);
+        has_run[i] = !s->algorithm ? exists(&contenders[i])
+                                   : is_in_list(s->algorithm, contenders[i].label);
         if (has_run[i])
             contend(p, &contenders[i], s, ours[i]);
     }
@@ -319,107 +411,20 @@ static void run_tables(const struct settings *s, struct arena *a)
 }
 
 // --- functions ------------------------------------------------------------------------
-static const struct function *find_function(const char *name)
+typedef bool (*nth_function_fn)(uint32_t i, struct quality_function *q, struct arena *a);
+
+static void run_functions(const struct settings *s, nth_function_fn nth, struct arena *a)
 {
-    const struct function *const tables[] = {function_continuous, function_fronts,
-                                             function_models};
-    for (int i = 0; i < 3; i++)
-        for (const struct function *f = tables[i]; f->name; f++)
-            if (strcmp(f->name, name) == 0)
-                return f;
-    lab_die("no function", name);
-    return NULL;
-}
-
-static bool evaluate(void *ctx, const struct value *params, double *y)
-{
-    static struct point p;
-    const struct function *f = ctx;
-    const struct value *x = value_find(params, "x");
-    struct errtext t;
-
-    p.over = params;
-    p.base = NULL;
-    p.n = x ? x->n : 0;
-    for (uint32_t i = 0; x && i < x->n; i++)
-        p.x[i] = value_number(&x->items[i]);
-    if (f->evaluate(&p, y, &t))
-        lab_die(f->name, t.text);
-    return true;
-}
-
-#define CONDTREE                                                                               \
-    "space: {model: {type: choice, values: {svm: {svm.C: {type: float, low: 1e-3, high: 1e3, " \
-    "log: true}, svm.kernel: {type: choice, values: {linear: {}, rbf: {svm.rbf.gamma: {type: " \
-    "float, low: 1e-5, high: 10, log: true}}}}}, forest: {forest.trees: {type: int, low: 10, " \
-    "high: 500, log: true}, forest.depth: {type: int, low: 1, high: 20}, forest.criterion: "   \
-    "{type: choice, values: [gini, entropy, log_loss]}}, mlp: {mlp.layers: {type: choice, "    \
-    "values: {1: {mlp.units0: &u {type: int, low: 16, high: 512, log: true}}, 2: "             \
-    "{mlp.units0: *u, mlp.units1: *u}, 3: {mlp.units0: *u, mlp.units1: *u, mlp.units2: *u}, "  \
-    "4: {mlp.units0: *u, mlp.units1: *u, mlp.units2: *u, mlp.units3: *u}}}, mlp.opt: {type: "  \
-    "choice, values: {adam: {}, sgd: {mlp.sgd.momentum: {type: float, low: 0, high: "          \
-    "0.99}}}}, "                                                                               \
-    "mlp.lr: {type: float, low: 1e-5, high: 0.1, log: true}}}}}\n"
-
-#define ACCEL "space: {pe_x: {type: int, low: 0, high: 5}, pe_y: {type: int, low: 0, high: 5}}"
-
-static const struct {
-    const char *function, *baseline, *space;
-} discrete[] = {
-    {"condtree", "condtree_v1", CONDTREE},
-    {"nk_n20_q4_k3", "nk_n20_q4_k3",
-     "space: {x: {type: sequence, length: 20, of: {type: choice, values: [0, 1, 2, 3]}}}\n"},
-    {"accel_edp", "accel_edp_v1",
-     "space: {pe_x: {type: choice, values: [1, 2, 4, 8, 16, 32]}, pe_y: {type: choice, values: "
-     "[1, 2, 4, 8, 16, 32]}, l1_kb: {type: choice, values: [1, 2, 4, 8, 16, 32, 64]}, l2_kb: "
-     "{type: choice, values: [32, 64, 128, 256, 512, 1024]}, bw: {type: choice, values: [4, 8, "
-     "16, 32, 64]}, dataflow: {type: choice, values: [ws, os, is]}, batch: {type: choice, "
-     "values: "
-     "[1, 2, 4, 8]}, freq_mhz: {type: choice, values: [200, 400, 600, 800, 1000]}}\n"},
-};
-
-static const struct {
-    const char *name;
-    double low, high;
-} boxes[] = {
-    {"sphere", -5.12, 5.12},     {"rosenbrock", -5, 10},     {"rastrigin", -5.12, 5.12},
-    {"ackley", -32.768, 32.768}, {"griewank", -600, 600},    {"levy", -10, 10},
-    {"schwefel", -500, 500},     {"styblinski_tang", -5, 5},
-};
-
-static void run_one(const struct settings *s,
-                    const struct value *results,
-                    const char *function,
-                    const char *name,
-                    const char *space,
-                    struct arena *a)
-{
-    const struct function *f = find_function(function);
-    struct problem p = {
-        .name = name,
-        .body = arena_printf(a, "%s\nobjectives: [{metric: %s}]", space, f->metrics[0]),
-        .lab = {f->metrics, 1, evaluate, (void *)f},
-        .runs = value_find(results, name)};
-    while (f->metrics[p.lab.n_metrics])
-        p.lab.n_metrics++;
-    contend_all(&p, s);
-}
-
-static void run_functions(const struct settings *s, struct arena *a)
-{
-    static const int dims[] = {5, 10, 20};
     struct value all = read_yaml(fixture(s, "optimisers/baselines.json", a), a);
-    const struct value *results = get(&all, "results");
+    struct quality_function q;
 
-    for (size_t i = 0; i < sizeof discrete / sizeof discrete[0]; i++)
-        run_one(s, results, discrete[i].function, discrete[i].baseline, discrete[i].space, a);
-    for (size_t i = 0; i < 3 * sizeof boxes / sizeof boxes[0]; i++) {
-        int d = dims[i % 3];
-        const char *name = arena_printf(a, "%s_d%d", boxes[i / 3].name, d);
-        const char *space = arena_printf(
-            a, "space: {x: {type: sequence, length: %d, of: {type: float, low: %g, high: %g}}}",
-            d, boxes[i / 3].low, boxes[i / 3].high);
-        run_one(s, results, boxes[i / 3].name, name, space, a);
+    for (uint32_t i = 0; nth(i, &q, a); i++) {
+        struct problem p = {.name = q.name,
+                            .body = q.body,
+                            .lab = {q.metrics, q.n_metrics, quality_evaluate, q.ctx},
+                            .runs = value_find(get(&all, "results"), q.name),
+                            .reference = q.reference};
+        contend_all(&p, s);
     }
 }
 
@@ -527,15 +532,18 @@ int main(int argc, char **argv)
     if (s.n_seeds < 1 || s.n_seeds > SEEDS_MAX || s.n_trials > LAB_TRIALS_MAX)
         lab_die("out of range", "--seeds up to 64, --trials up to 4000");
     if (argc < 2 || access(s.fixtures, R_OK) != 0)
-        lab_die("usage", "search_quality tables|functions|recipes; needs the fixtures");
+        lab_die("usage", "search_quality tables|functions|fronts|recipes; needs the fixtures");
     if (strcmp(argv[1], "tables") == 0)
         run_tables(&s, a);
     else if (strcmp(argv[1], "functions") == 0)
-        run_functions(&s, a);
+        run_functions(&s, quality_function_at, a);
+    else if (strcmp(argv[1], "fronts") == 0)
+        run_functions(&s, quality_front_at, a);
     else if (strcmp(argv[1], "recipes") == 0)
         run_recipes(&s, a);
     else
         lab_die("no such suite", argv[1]);
+    print_counts();
     arena_destroy(a);
     return 0;
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -390,6 +391,21 @@ START_TEST(more_positions_than_memory_are_refused)
 }
 END_TEST
 
+START_TEST(a_model_larger_than_memory_is_refused)
+{
+    struct rlimit r;
+    ck_assert_int_eq(getrlimit(RLIMIT_RSS, &r), 0);
+    r.rlim_cur = 1 << 17;
+    ck_assert_int_eq(setrlimit(RLIMIT_RSS, &r), 0);
+    struct errtext t = {""};
+    save();
+    ck_assert_int_eq(load(64, &t), ERR_LIMIT);
+    ck_assert_msg(is_line(t.text + strlen(path),
+                          ": # MB of weights on this machine, which has # MB of memory"),
+                  "%s", t.text);
+}
+END_TEST
+
 START_TEST(a_missing_part_of_a_split_model_is_named)
 {
     struct errtext t = {""};
@@ -423,6 +439,7 @@ int main(void)
     tcase_add_loop_test(c, a_model_with_one_mistake_is_refused_with_its_line, 0, N_MISTAKES);
     tcase_add_test(c, a_vocabulary_larger_than_the_embedding_is_refused);
     tcase_add_test(c, more_positions_than_memory_are_refused);
+    tcase_add_test(c, a_model_larger_than_memory_is_refused);
     tcase_add_test(c, a_missing_part_of_a_split_model_is_named);
     tcase_add_test(c, what_is_no_file_is_refused);
     suite_add_tcase(s, c);

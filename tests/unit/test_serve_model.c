@@ -30,7 +30,7 @@ static uint32_t n_script, at, rounds;
 static char text[REQUESTS][TEXT_MAX];
 static char finish[REQUESTS][16];
 static uint32_t n_tokens[REQUESTS], n_pieces[REQUESTS];
-static uint64_t n_open;
+static uint64_t n_open, n_reused;
 static struct buf body;
 static char model[512];
 
@@ -70,12 +70,23 @@ static bool take(void *ctx, int64_t wait_ns, struct msg_serve *out)
     return true;
 }
 
+static void take_reused(const struct rec_piece *p)
+{
+    struct arena *a = arena_create();
+    struct value v;
+    ck_assert_int_eq(pack_read(p->more.p, p->more.n, a, &v, NULL), OK);
+    n_reused = (uint64_t)value_number(value_find(&v, "reused"));
+    arena_destroy(a);
+}
+
 static void tell(void *ctx, uint64_t lease, const struct rec_piece *p)
 {
     (void)ctx;
     ck_assert_uint_eq(lease, 1);
     ck_assert_uint_lt(p->request, REQUESTS);
     n_open += p->what == RUN_OPEN;
+    if (p->what == RUN_OPEN)
+        take_reused(p);
     if (p->what == RUN_OPEN)
         return;
     n_pieces[p->request]++;
@@ -170,6 +181,33 @@ START_TEST(a_text_is_the_same_in_any_company)
 }
 END_TEST
 
+// Also when its first pages are another's: at work, ended, or still on their way.
+START_TEST(a_text_is_the_same_begun_with_anothers_pages)
+{
+    static char prompt[4][201];
+    for (uint32_t i = 0; i < 4; i++)
+        for (uint32_t k = 0; k < 200; k++)
+            prompt[i][k] = (char)(k < 150 ? 'a' + k % 13 : 'A' + (k * (i + 1)) % 17);
+    const struct step alone[] = {{0, 3, RUN_BEGIN, prompt[2], 7, 40}};
+    const struct step crowd[] = {
+        {0, 1, RUN_BEGIN, prompt[0], 0, 20},    {0, 2, RUN_BEGIN, prompt[1], 0, 30},
+        {40, 3, RUN_BEGIN, prompt[2], 7, 40},   {45, 4, RUN_BEGIN, prompt[2], 7, 40},
+        {100, 5, RUN_BEGIN, prompt[3], 0, 500}, // takes the kept ones' pages
+        {101, 6, RUN_BEGIN, prompt[2], 7, 40},
+    };
+    static char first[TEXT_MAX];
+    play(alone, N(alone));
+    ck_assert_uint_eq(n_tokens[3], 40);
+    ck_assert_uint_eq(n_reused, 0);
+    memcpy(first, text[3], sizeof first);
+    play(crowd, N(crowd));
+    ck_assert_uint_ge(n_reused, 4 * 2 * ENGINE_PAGE);
+    ck_assert_str_eq(text[3], first);
+    ck_assert_str_eq(text[4], first);
+    ck_assert_str_eq(text[6], first);
+}
+END_TEST
+
 START_TEST(a_long_prompt_comes_in_pieces_and_holds_nobody_up)
 {
     static char prompt[701];
@@ -211,6 +249,7 @@ int main(void)
     TCase *c = tcase_create("serve_model");
     tcase_set_timeout(c, 60);
     tcase_add_test(c, a_text_is_the_same_in_any_company);
+    tcase_add_test(c, a_text_is_the_same_begun_with_anothers_pages);
     tcase_add_test(c, a_long_prompt_comes_in_pieces_and_holds_nobody_up);
     tcase_add_test(c, who_does_not_fit_is_refused_and_room_is_used_again);
     suite_add_tcase(s, c);

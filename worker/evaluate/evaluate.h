@@ -22,6 +22,7 @@ extern const struct workload workload_serve;
 extern const struct workload workload_collbench;
 extern const struct workload workload_placement;
 extern const struct workload workload_cafe;
+extern const struct workload workload_train_line;
 extern const struct workload workload_fleet;
 
 // A parameter by its name: in `over` (a trial's point) if it stands there,

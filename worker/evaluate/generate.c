@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The workload of `kind: generate`: each item is a prompt, its answer a row of
 // tokens and text.  The model is opened once and stays for the job's leases.
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "worker/evaluate/evaluate.h"
 #include "worker/evaluate/generate_state.h"
@@ -105,6 +107,12 @@ static struct engine_options engine_of(const struct value *p)
         .n_threads = (uint32_t)evaluate_int(NULL, p, "threads", 1),
         .replicate = strcmp(text_of(p, "attention", "split"), "replicate") == 0,
     };
+    const char *experts = text_of(p, "experts", "measured");
+    o.placement = text_of(p, "placement", NULL);
+    o.n_spare = (uint32_t)evaluate_int(NULL, p, "replicas", -1);
+    for (uint32_t i = 0; model_experts[i]; i++)
+        if (strcmp(experts, model_experts[i]) == 0)
+            o.experts = ENGINE_EXPERTS_MEASURED + i;
     for (uint32_t i = 0; model_kv[i]; i++)
         if (strcmp(store, model_kv[i]) == 0)
             o.kv = ENGINE_KV_F32 + i;
@@ -133,13 +141,26 @@ static enum error read_options(struct generator *g, const struct value *p, struc
     return take_sampling(p, &g->o.sampling, t);
 }
 
-static const char *find_model(const struct workload_job *job)
+// An attachment, else the path itself.  The parts of a split model know each other by
+// their names, so links with these stand together in our directory.
+static const char *find_model(const struct workload_job *job, struct arena *a)
 {
     const char *name = text_of(job->params, "model", "");
-    for (uint32_t i = 0; i < job->n_files; i++)
-        if (strcmp(job->files[i].name, name) == 0)
-            return job->files[i].path;
-    return name;
+    bool split = strstr(name, "-of-") != NULL && job->scratch;
+    const char *found = name;
+    for (uint32_t i = 0; i < job->n_files; i++) {
+        const char *file = job->files[i].name, *base = strrchr(file, '/');
+        char path[4096];
+        if (strcmp(file, name) == 0)
+            found = job->files[i].path;
+        if (!split || !strstr(file, "-of-"))
+            continue;
+        (void)snprintf(path, sizeof path, "%s/%s", job->scratch, base ? base + 1 : file);
+        (void)unlink(path);
+        if (symlink(job->files[i].path, path) == 0 && strcmp(file, name) == 0)
+            found = arena_str(a, path, strlen(path));
+    }
+    return found;
 }
 
 // Another rank, or another node, may see the file or have the memory.
@@ -164,6 +185,7 @@ static void close_generate(void *state)
     struct generator *g = state;
     if (!g)
         return;
+    prefix_destroy(g->prefix);
     engine_destroy(g->engine);
     sampler_destroy(g->sampler);
     generate_model_close(g->opened);
@@ -176,11 +198,12 @@ static enum error open_generate(const struct workload_job *job, void **out, stru
 {
     struct generator *g = mem_alloc(sizeof *g);
     g->arena = arena_create();
+    g->prefix = prefix_create();
     g->params = job->params;
     g->seed = job->seed;
     g->scratch = job->scratch;
     enum error e = read_options(g, job->params, t);
-    if (!e && (e = open_model(g, find_model(job), t)))
+    if (!e && (e = open_model(g, find_model(job, g->arena), t)))
         e = blame_of(e);
     if (e) {
         close_generate(g);
@@ -214,7 +237,7 @@ static void make_room(struct generator *g, struct stream *s, const struct value 
     }
     if (layers)
         s->load = mem_alloc(layers * h->n_experts * sizeof *s->load);
-    if (layers && g->o.routing)
+    if (layers)
         s->routing = mem_alloc((layers * n * h->top_k + 1) * sizeof *s->routing);
     if (g->o.last_logits)
         s->last = mem_alloc(h->n_vocab * sizeof *s->last);

@@ -87,8 +87,11 @@ static enum error ready_engine(struct batch_run *b, struct errtext *t)
     b->pages = pool_of(b->g, b->list, b->n);
     bool fits =
         g->engine && g->group == b->r->group && g->n_positions >= b->pages * ENGINE_PAGE;
-    if (!generate_agree(b->r->group, fits ? OK : ERR_AGAIN, b->r->arena, t))
+    if (!generate_agree(b->r->group, fits ? OK : ERR_AGAIN, b->r->arena, t)) {
+        generate_prefix_agree(g, b->r->group, b->r->arena);
         return OK;
+    }
+    prefix_forget(g->prefix);
     engine_destroy(g->engine);
     g->engine = NULL;
     g->group = b->r->group;
@@ -123,7 +126,7 @@ static void leave(struct batch_run *b)
     for (uint32_t i = 0; i < b->n_active; i++) {
         struct stream *s = b->active[i];
         if (s->done) {
-            engine_close(b->g->engine, s->sequence);
+            generate_prefix_end(b->g, s);
             b->taken -= pages_of(s);
         } else {
             b->active[n++] = s;
@@ -198,8 +201,12 @@ static enum error step(struct batch_run *b, double seconds[2], struct errtext *t
     // Those that decode first: they need little, and would wait long.
     for (int phase = 0; phase < 2; phase++)
         for (uint32_t i = 0; i < b->n_active; i++)
-            if (decodes(b->active[i]) == !phase)
+            if (decodes(b->active[i]) == !phase && generate_prefix_begin(b->g, b->active, i))
                 add_run(b, b->active[i], &left);
+    uint32_t need = 0;
+    for (uint32_t i = 0; i < b->n_runs; i++)
+        need += engine_need(b->g->engine, b->runs[i].sequence, b->runs[i].n);
+    generate_prefix_room(b->g, need);
     int64_t start = clock_now();
     if (engine_step(b->g->engine, b->runs, b->n_runs))
         return errtext_set(t, FAULT_WORKER, "the engine has no pages left");

@@ -79,7 +79,7 @@ static struct value row_of(const struct generator *g, const struct stream *s, st
         buf_printf(&b, ",\"logprobs\":[%s]", buf_cstr(&s->logprobs));
     if (s->nll)
         put_score(s, &b);
-    if (s->routing)
+    if (g->o.routing && s->routing)
         put_routing(g, s, &b);
     buf_puts(&b, "}");
     struct value row = value_bin(a, b.bytes, b.full ? 0 : b.n);
@@ -173,6 +173,8 @@ enum error generate_row(struct generator *g,
     (void)value_set(a, &m, "row", row_of(g, s, a));
     if (s->load)
         (void)value_set(a, &m, "load", load_of(g, s, a));
+    if (s->n_reused)
+        (void)value_set(a, &m, "reused", value_uint(s->n_reused));
     (void)value_set(a, &m, "seconds", value_bin(a, seconds, 2 * sizeof *seconds));
     r->named[s->i] = m;
     return keep_blobs(g, r, s, t);

@@ -18,6 +18,7 @@
 #include "common/value.h"
 #include "worker/evaluate/generate_model.h"
 #include "worker/experts/engine.h"
+#include "worker/experts/prefix.h"
 #include "worker/experts/sample.h"
 #include "worker/experts/tokenizer.h"
 #include "worker/experts/tokenizer_stream.h"
@@ -52,7 +53,8 @@ struct generator {
     struct engine *engine;
     struct group *group;
     uint32_t n_positions;
-    float *logits; // [n_rows][n_vocab]
+    struct prefix *prefix; // the engine's sequences that were kept
+    float *logits;         // [n_rows][n_vocab]
     uint32_t n_rows;
 };
 
@@ -65,8 +67,8 @@ struct stream {
     struct tokens prompt, new; // of new the last one has not been fed
     bool failed, done;
     const char *finish;
-    uint32_t room; // new tokens at most
-    uint32_t sequence, n_fed;
+    uint32_t room;                      // new tokens at most
+    uint32_t sequence, n_fed, n_reused; // reused: of the prompt, not computed
     struct tokenizer_stream bytes;
     struct stop_filter *stop; // NULL: no stop strings
     struct buf text, piece;
@@ -91,6 +93,14 @@ enum error generate_batch(struct generator *g,
                           struct stream *list,
                           double seconds[2],
                           struct errtext *t);
+
+// generate_prefix.c.  Before a stream's first step; false: one before it will soon have
+// the pages that it begins with, so it waits.
+bool generate_prefix_begin(struct generator *g, struct stream *const *active, uint32_t i);
+void generate_prefix_end(struct generator *g, struct stream *s);    // its sequence is given up
+void generate_prefix_room(struct generator *g, uint32_t positions); // for a step
+// What is kept must be the same on all ranks, or nothing is.
+void generate_prefix_agree(struct generator *g, struct group *group, struct arena *a);
 
 // generate_token.c: what becomes of a stream's logits, the first of which stand at
 // the prompt's or the text's position n_fed - n.

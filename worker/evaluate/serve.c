@@ -90,6 +90,7 @@ static enum error make_engine(struct server *s, struct group *group, struct errt
     s->n_positions = (s->n_positions + ENGINE_PAGE - 1) / ENGINE_PAGE * ENGINE_PAGE;
     s->n_context =
         s->n_positions < g->model->h.n_context ? s->n_positions : g->model->h.n_context;
+    prefix_forget(g->prefix);
     engine_destroy(g->engine);
     mem_free(g->logits);
     g->engine = NULL;
@@ -122,6 +123,7 @@ static void tell_open(struct server *s)
     (void)value_set(s->arena, &v, "vocabulary", value_uint(s->g->model->h.n_vocab));
     (void)value_set(s->arena, &v, "seen", value_uint(s->seen));
     (void)value_set(s->arena, &v, "active", active(s));
+    (void)value_set(s->arena, &v, "reused", value_uint(s->n_reused));
     run_tell(s->r, &(struct run_piece){.what = RUN_OPEN, .more = &v});
 }
 
@@ -158,6 +160,11 @@ static enum error serve(struct server *s, struct errtext *t)
         arena_reset(s->arena);
         run_progress(s->r);
     }
+    if (root && !e) { // the last counts
+        s->told_open = 0;
+        tell_open(s);
+        arena_reset(s->arena);
+    }
     return e ? e : ERR_CANCELLED;
 }
 
@@ -169,6 +176,7 @@ static enum error run_serve(void *state, struct run *r, struct errtext *t)
     s->seen = 0;
     s->nap_ms = 0;
     s->pages_taken = 0;
+    s->n_reused = 0;
     enum error e = generate_agree(r->group, make_engine(s, r->group, t), r->arena, t);
     if (!e)
         e = serve(s, t);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // serve_plan.c - one step, as rank 0 tells the others of its gang.
 //
-// A list of integers: how many sequences open or close, each as 0 (open) or its
-// number + 1 (close), in the order in which rank 0 did it, since the engine gives
-// numbers by it; then how many runs, each as sequence, rows of logits, number of
+// A list of integers: how many sequences open, close or begin with another's pages, each
+// as 0 (open), its number + 1 (close) or -1, its number, the other's and how many
+// positions, in the order in which rank 0 did it, since the engine gives numbers by it;
+// then how many runs, each as sequence, rows of logits, number of
 // tokens, tokens; last, for how many milliseconds nobody need look again.
 #include <string.h>
 
@@ -61,6 +62,15 @@ void serve_plan_close(struct server *s, uint32_t sequence)
     engine_close(s->g->engine, sequence);
 }
 
+uint32_t serve_plan_reuse(struct server *s, uint32_t sequence, uint32_t from, uint32_t n)
+{
+    put_change(&s->plan, -1);
+    put(&s->plan, (int32_t)sequence);
+    put(&s->plan, (int32_t)from);
+    put(&s->plan, (int32_t)n);
+    return engine_reuse(s->g->engine, sequence, from, n);
+}
+
 static void write_runs(struct server *s)
 {
     struct serve_plan *p = &s->plan;
@@ -83,7 +93,10 @@ static void read_all(struct server *s)
     const int32_t *at = p->list;
     float *logits = s->g->logits;
     for (int32_t n = *at++; n > 0; n--, at++) {
-        if (*at)
+        if (*at < 0) {
+            (void)engine_reuse(s->g->engine, (uint32_t)at[1], (uint32_t)at[2], (uint32_t)at[3]);
+            at += 3;
+        } else if (*at)
             engine_close(s->g->engine, (uint32_t)(*at - 1));
         else
             (void)engine_open(s->g->engine);

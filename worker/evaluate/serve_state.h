@@ -47,6 +47,7 @@ struct server {
     struct arena *arena; // of one round
     uint32_t n_positions, streams_max, n_context;
     uint32_t pages_taken;
+    uint64_t n_reused;                               // positions that were not computed again
     struct serve_stream *streams[SERVE_STREAMS_MAX]; // in order of arrival
     uint32_t n_streams;
     struct serve_plan plan;
@@ -61,6 +62,8 @@ void serve_plan_reset(struct serve_plan *p);
 void serve_plan_fini(struct serve_plan *p);
 uint32_t serve_plan_open(struct server *s);
 void serve_plan_close(struct server *s, uint32_t sequence);
+// How many positions it got.
+uint32_t serve_plan_reuse(struct server *s, uint32_t sequence, uint32_t from, uint32_t n);
 // FAULT_WORKER.
 MUST_CHECK enum error serve_plan_run(struct server *s, struct errtext *t);
 
@@ -69,6 +72,11 @@ void serve_stream_ask(struct server *s, const struct run_request *q);
 void serve_stream_step(struct server *s); // fills the plan's runs
 void serve_stream_take(struct server *s); // looks at what came of them
 void serve_stream_fini(struct server *s);
+
+// serve_prefix.c: as generate_prefix.c.
+bool serve_prefix_begin(struct server *s, uint32_t i); // false: stream i waits
+void serve_prefix_end(struct server *s, struct serve_stream *x);
+void serve_prefix_room(struct server *s, uint32_t positions);
 
 // serve_token.c: the next token of a stream, and what is told of it.
 void serve_token_take(struct server *s, struct serve_stream *x, const float *logits);

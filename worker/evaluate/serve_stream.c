@@ -117,7 +117,7 @@ static void remove_done(struct server *s)
             s->streams[n++] = x;
             continue;
         }
-        serve_plan_close(s, x->sequence);
+        serve_prefix_end(s, x);
         s->pages_taken -= pages_of(x);
         stream_destroy(x);
     }
@@ -179,8 +179,12 @@ void serve_stream_step(struct server *s)
     uint32_t left = SERVE_TOKENS_MAX;
     for (int phase = 0; phase < 2; phase++)
         for (uint32_t i = 0; i < s->n_streams; i++)
-            if (decodes(s->streams[i]) == !phase)
+            if (decodes(s->streams[i]) == !phase && serve_prefix_begin(s, i))
                 left -= add_run(s, s->streams[i], left);
+    uint32_t need = 0;
+    for (uint32_t i = 0; i < s->plan.n_runs; i++)
+        need += engine_need(s->g->engine, s->plan.runs[i].sequence, s->plan.runs[i].n);
+    serve_prefix_room(s, need);
 }
 
 static struct serve_stream *stream_of(const struct server *s, uint32_t sequence)

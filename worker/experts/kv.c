@@ -2,9 +2,9 @@
 #include "worker/experts/kv.h"
 
 #include <assert.h>
-#include <unistd.h>
 
 #include "common/mem.h"
+#include "worker/memory.h"
 
 struct sequence {
     bool open;
@@ -24,16 +24,10 @@ struct kv {
     uint32_t n_sequences;
 };
 
-static size_t memory_of_machine(void)
-{
-    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-    return pages > 0 && size > 0 ? (size_t)pages * (size_t)size : SIZE_MAX / 2;
-}
-
 // More than the machine has would be granted and then kill the rank.
 static enum error make_pool(struct kv *c, struct errtext *t)
 {
-    size_t bytes, memory = memory_of_machine();
+    size_t bytes, memory = memory_limit();
     if (__builtin_mul_overflow(c->page_bytes, (size_t)c->s.n_pages, &bytes))
         bytes = SIZE_MAX - 1;
     c->pool = mem_try(bytes + 1, memory);

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: MIT
+// cmd_replay.c - one day of a fleet's job again, with all its records.
+//
+// A day is a function of scenario, policy, seed and episode, so that a job of this one
+// item, with `trace: true`, gives the very day: it runs on the cluster that ran the job.
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cluster/client/commands.h"
+#include "cluster/client/fetch.h"
+#include "cluster/client/geojson.h"
+#include "cluster/client/show.h"
+#include "cluster/client/target.h"
+#include "common/number.h"
+#include "common/yaml.h"
+
+enum { PATH_SIZE = 4096, TEXT_MAX = 16 << 20, EPISODES = 32 };
+
+struct arguments {
+    struct target target;
+    const char *output, *format, *policy, *origin;
+};
+
+static const struct option_row rows[] = {
+    TARGET_ROWS,
+    {"output", 'o', OPTION_STR, "FILE", NULL, "the trace; default: standard output", 0, 0,
+     offsetof(struct arguments, output)},
+    {"format", 'f', OPTION_STR, "FORMAT", NULL,
+     "jsonl: a record a line (default); geojson: a feature a flight", 0, 0,
+     offsetof(struct arguments, format)},
+    {"policy", 'p', OPTION_STR, "NAME", NULL,
+     "of a job that compares several: which; default: the first", 0, 0,
+     offsetof(struct arguments, policy)},
+    {"origin", 0, OPTION_STR, "LAT,LON", NULL,
+     "geojson: where the scenario's x = y = 0 lies; default 0,0", 0, 0,
+     offsetof(struct arguments, origin)},
+    {0},
+};
+
+// ---- the job of one day ----------------------------------------------------------
+
+static const char *policy_of(const struct arguments *g, const struct value *spec)
+{
+    const struct value *compare = value_find(spec, "compare");
+    if (g->policy)
+        return g->policy;
+    if (compare && compare->type == VALUE_LIST && compare->n
+        && compare->items[0].type == VALUE_STR)
+        return compare->items[0].s;
+    return NULL;
+}
+
+// The file's parts that say what a day is, as JSON, which is YAML.
+static enum error day_spec(const struct arguments *g,
+                           const struct value *spec,
+                           uint64_t episode,
+                           struct arena *a,
+                           struct value *out,
+                           struct errtext *t)
+{
+    static const char *const kept[] = {"workload", "seed", "files"};
+    const struct value *params = value_find(spec, "params"),
+                       *workload = value_find(spec, "workload");
+    struct value own =
+        params && params->type == VALUE_MAP ? value_copy(a, params) : value_map();
+    const char *policy = policy_of(g, spec);
+    if (!workload || workload->type != VALUE_STR || strcmp(workload->s, "fleet.uam") != 0
+        || strcmp(show_text(spec, "kind"), "sweep") != 0)
+        return errtext_set(t, ERR_UNSUPPORTED,
+                           "only a sweep of fleet.uam has days that can be replayed");
+    if (value_find(spec, "grid"))
+        return errtext_set(t, ERR_UNSUPPORTED,
+                           "the job has a grid: submit one point of it, and replay that");
+    *out = value_map();
+    (void)value_set(a, out, "kind", value_str(a, "sweep"));
+    (void)value_set(a, out, "name", value_str(a, "replay"));
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        if (value_find(spec, kept[i]))
+            (void)value_set(a, out, kept[i], *value_find(spec, kept[i]));
+    (void)value_set(a, &own, "trace", value_bool(true));
+    if (policy)
+        (void)value_set(a, &own, "policy", value_str(a, policy));
+    (void)value_set(a, out, "params", own);
+    (void)value_set(a, out, "first", value_uint(episode));
+    (void)value_set(a, out, "items", value_int(1));
+    return OK;
+}
+
+static enum error ask_spec(struct caller *c,
+                           const char *job,
+                           struct arena *a,
+                           struct value *reply,
+                           struct value *spec,
+                           struct errtext *t)
+{
+    struct value args = value_map();
+    (void)value_set(a, &args, "job", value_str(a, job));
+    enum error e = caller_call(c, "file", &args, a, reply, t);
+    const struct value *text = e ? NULL : value_find(reply, "text");
+    if (e)
+        return e;
+    if (!text || text->type != VALUE_STR)
+        return errtext_set(t, ERR_PROTO, "the job's file makes no sense");
+    return yaml_parse(text->s, text->n, show_text(reply, "file"), a, spec, t);
+}
+
+// Runs it to its end; *document is the final one.
+static enum error run_day(struct caller *c,
+                          const struct value *spec,
+                          const struct value *files,
+                          struct arena *a,
+                          struct value *document,
+                          struct errtext *t)
+{
+    struct value args = value_map();
+    struct buf text;
+    buf_init(&text, TEXT_MAX);
+    value_json(spec, &text);
+    (void)value_set(a, &args, "text", value_strn(a, buf_cstr(&text), text.n));
+    buf_fini(&text);
+    (void)value_set(a, &args, "file", value_str(a, "replay.json"));
+    (void)value_set(a, &args, "wait", value_bool(true));
+    if (files && files->type == VALUE_LIST && files->n)
+        (void)value_set(a, &args, "files", *files);
+    enum error e = caller_call(c, "submit", &args, a, document, t);
+    if (!e && strcmp(show_text(document, "state"), "done") != 0)
+        e = errtext_set(t, ERR_IO, "the day did not run: %.300s", show_text(document, "why"));
+    return e;
+}
+
+// ---- its trace -------------------------------------------------------------------
+
+static const struct value *trace_of(const struct value *document)
+{
+    const struct value *list = value_find(document, "artefacts");
+    for (uint32_t i = 0; list && list->type == VALUE_LIST && i < list->n; i++) {
+        const char *name = show_text(&list->items[i], "name");
+        size_t n = strlen(name);
+        if (n > 6 && strcmp(name + n - 6, ".jsonl") == 0 && strcmp(name, "rows.jsonl") != 0)
+            return &list->items[i];
+    }
+    return NULL;
+}
+
+static enum error read_trace(const char *path, struct buf *out, struct errtext *t)
+{
+    char chunk[65536];
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return errtext_set(t, ERR_IO, "%s: %s", path, strerror(errno));
+    for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0;)
+        buf_put(out, chunk, n);
+    bool ok = !ferror(f) && !out->full;
+    (void)fclose(f);
+    return ok ? OK : errtext_set(t, ERR_IO, "%s could not be read", path);
+}
+
+static enum error
+fetch_trace(struct caller *c, const struct value *document, struct buf *out, struct errtext *t)
+{
+    const struct value *artefact = trace_of(document);
+    const char *base = getenv("TMPDIR"), *name;
+    char dir[PATH_SIZE], path[2 * PATH_SIZE];
+    if (!artefact)
+        return errtext_set(t, ERR_PROTO, "the day left no trace");
+    (void)snprintf(dir, sizeof dir, "%s/shoal-replay.XXXXXX", base && *base ? base : "/tmp");
+    if (!mkdtemp(dir))
+        return errtext_set(t, ERR_IO, "%s: %s", dir, strerror(errno));
+    enum error e = fetch_one(c, artefact, dir, t);
+    name = show_text(artefact, "name");
+    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    if (!e)
+        e = read_trace(path, out, t);
+    (void)unlink(path);
+    for (char *slash = strrchr(path, '/'); slash && slash > path + strlen(dir);
+         slash = strrchr(path, '/')) { // an artefact may lie in folders
+        *slash = 0;
+        (void)rmdir(path);
+    }
+    (void)rmdir(dir);
+    return e;
+}
+
+static enum error write_out(const struct buf *b, const char *path, struct errtext *t)
+{
+    FILE *f = path ? fopen(path, "we") : stdout;
+    if (!f)
+        return errtext_set(t, ERR_IO, "%s: %s", path, strerror(errno));
+    bool ok = fwrite(b->bytes, 1, b->n, f) == b->n && fflush(f) == 0;
+    ok = (!path || fclose(f) == 0) && ok;
+    return ok ? OK : errtext_set(t, ERR_IO, "%s: %s", path ? path : "stdout", strerror(errno));
+}
+
+static bool is_geojson(const struct arguments *g)
+{
+    return g->format && strcmp(g->format, "geojson") == 0;
+}
+
+static enum error to_geojson(const struct arguments *g,
+                             struct caller *c,
+                             const struct value *day,
+                             const struct value *files,
+                             const struct buf *trace,
+                             struct buf *out,
+                             struct errtext *t)
+{
+    struct arena *a = arena_create();
+    struct geojson_origin origin;
+    struct value scenario = value_map();
+    enum error e = geojson_origin(g->origin, &origin, t);
+    if (!e) {
+        (void)scenario_find(c, day, files, a, &scenario); // what it lacks, geojson_trips says
+        e = geojson_trips(trace, &scenario, &origin, out, t);
+    }
+    arena_destroy(a);
+    return e;
+}
+
+static enum error replay_one(const struct arguments *g,
+                             struct caller *c,
+                             const char *job,
+                             uint64_t episode,
+                             struct arena *a,
+                             struct errtext *t)
+{
+    struct value reply, spec, day, document;
+    struct buf trace, out;
+    buf_init(&trace, SIZE_MAX / 4);
+    buf_init(&out, SIZE_MAX / 4);
+    enum error e = ask_spec(c, job, a, &reply, &spec, t);
+    if (!e)
+        e = day_spec(g, &spec, episode, a, &day, t);
+    if (!e)
+        e = run_day(c, &day, value_find(&reply, "files"), a, &document, t);
+    if (!e)
+        e = fetch_trace(c, &document, &trace, t);
+    if (!e && is_geojson(g))
+        e = to_geojson(g, c, &day, value_find(&reply, "files"), &trace, &out, t);
+    if (!e)
+        e = write_out(is_geojson(g) ? &out : &trace, g->output, t);
+    buf_fini(&trace);
+    buf_fini(&out);
+    return e;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    struct arguments g = {0};
+    struct errtext t = {{0}};
+    struct caller *c = NULL;
+    uint64_t episode;
+    int n_args, status;
+    if (!command_parse(self, argc, argv, &g, &n_args, &status))
+        return status;
+    if (!command_arguments(self, n_args, 2, 2))
+        return STATUS_USAGE;
+    if (!number_parse_u64(argv[1], strlen(argv[1]), &episode) || episode >> EPISODES) {
+        (void)fprintf(stderr, "shoal replay: episode is '%.60s', expected 0 to 4294967295\n",
+                      argv[1]);
+        return STATUS_USAGE;
+    }
+    if (g.format && strcmp(g.format, "jsonl") != 0 && !is_geojson(&g)) {
+        (void)fprintf(stderr,
+                      "shoal replay: format is '%.60s', expected one of: jsonl, geojson\n",
+                      g.format);
+        return STATUS_USAGE;
+    }
+    struct arena *a = arena_create();
+    enum error e = target_open(&g.target, a, &c, &t);
+    if (!e)
+        e = replay_one(&g, c, argv[0], episode, a, &t);
+    status = command_fail(e, &t);
+    caller_close(c);
+    arena_destroy(a);
+    return status;
+}
+
+const struct command cmd_replay = {
+    .name = "replay",
+    .usage = "JOB EPISODE [-o FILE] [--format jsonl|geojson] [options]",
+    .help = "run one day of a fleet's job again, with its trace",
+    .about = "Runs one episode of a job of fleet.uam once more, as a job of its own, and gives "
+             "its trace: every record as a line of JSON, or the flights as GeoJSON.",
+    .rows = rows,
+    .run = run,
+};
