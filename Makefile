@@ -83,7 +83,7 @@ BENCH  := $(call bin,$(BENCH_SRC))
 
 all: $(PROGRAMS) build/demo.gguf $(TOOLS) ## build the three programs and the tools (default)
 tests: all $(UNIT) $(SIM) $(MPITEST) $(ACTOR) $(REPLAY) $(addprefix $(B)/bin/,shoal-bench raw_zmq) ## build every test program
-.PHONY: all tests demo test bench bench-dispatch bench-experts bench-recipes benches lint tidy format asan \
+.PHONY: all tests demo test bench bench-dispatch bench-experts bench-recipes bench-search benches lint tidy format asan \
         ubsan tsan fuzz fuzzers sim cover chaos compose-up compose-down compose-test install \
         uninstall clean help current
 .DELETE_ON_ERROR:
@@ -128,16 +128,16 @@ $(SIM): $(call obj,$(SIM_SRC)) $(EVERY) | current
 	$(call link,$(ALL_LIBS))
 $(ACTOR): $(B)/bin/%: $(B)/tests/integration/%.o $(EVERY) | current
 	$(call link,$(ALL_LIBS))
-$(MPITEST): $(B)/bin/mpi_%: $(B)/tests/mpi/%.o $(call obj,$(MPI_SRC)) $(EVERY) | current
+$(MPITEST): $(B)/bin/mpi_%: $(B)/tests/mpi/%.o $(call obj,$(MPI_SRC)) $(B)/libmodel.a $(EVERY) | current
 	$(call link,$(ALL_LIBS) $(MPI_LIBS))
 $(REPLAY): $(B)/bin/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/libmodel.a $(EVERY) | current
 	$(call link,$(ALL_LIBS))
 $(FUZZER): $(B)/bin/%: $(B)/tests/fuzz/%.o $(B)/libmodel.a $(EVERY) | current
 	$(call link,$(ALL_LIBS))
-$(BENCH): $(B)/bin/%: $(B)/tests/bench/%.o $(B)/libours.a $(EVERY) | current
+$(BENCH): $(B)/bin/%: $(B)/tests/bench/%.o $(B)/libours.a $(B)/libmodel.a $(EVERY) | current
 	$(call link,$(ALL_LIBS) $(EXTRA_LIBS))
-$(B)/bin/raw_mpi_hello $(B)/bin/bench_experts: EXTRA_LIBS := $(MPI_LIBS)
-$(B)/bin/bench_experts: $(call obj,$(MPI_SRC))
+$(B)/bin/raw_mpi_hello $(B)/bin/bench_experts $(B)/bin/bench_hot: EXTRA_LIBS := $(MPI_LIBS)
+$(B)/bin/bench_experts $(B)/bin/bench_hot: $(call obj,$(MPI_SRC))
 $(B)/bin/peer_gearman: EXTRA_LIBS := $(call libs,gearmand)
 
 # Flags of single files; .tidy is clang-tidy's stamp of the same file.
@@ -181,6 +181,8 @@ chaos: all ## the same bits through kills, ranks, pods and SIMD widths: the whol
 benches: all $(BENCH)
 bench: benches ## all benchmarks of tests/bench
 	@tests/bench/bench-all $(B)/bin
+bench-search: benches ## our algorithms next to the baselines of the optimiser fixtures
+	@for suite in tables functions fronts; do $(B)/bin/search_quality $$suite --window 1 || exit; done
 bench-recipes: benches ## the recipe job next to bare processes and GNU parallel, alternating
 	@tests/bench/bench-recipes $(B)/bin
 bench-experts: benches ## the experts engine on SHOAL_BENCH_MODEL next to raw reading

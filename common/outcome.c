@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "common/totals.h"
+
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "rows are copied, not swapped");
 
 static bool has_metrics(uint8_t form)
@@ -11,7 +13,8 @@ static bool has_metrics(uint8_t form)
     return form == OUTCOME_ROWS || form == OUTCOME_FOLDS;
 }
 
-enum error outcome_view(const uint8_t *p, size_t n, uint32_t count, struct outcome_view *out)
+static enum error
+view_plain(const uint8_t *p, size_t n, uint32_t count, struct outcome_view *out)
 {
     if (n == 0 || p[0] > OUTCOME_FOLDS)
         return ERR_PROTO;
@@ -32,6 +35,21 @@ enum error outcome_view(const uint8_t *p, size_t n, uint32_t count, struct outco
     if (v.form == OUTCOME_NAMED && v.n_body == 0)
         return ERR_PROTO;
     *out = v;
+    return OK;
+}
+
+enum error outcome_view(const uint8_t *p, size_t n, uint32_t count, struct outcome_view *out)
+{
+    size_t used = 0;
+    if (n < 3 || p[0] != OUTCOME_TOTALS)
+        return view_plain(p, n, count, out);
+    uint32_t n_totals = p[1] | (uint32_t)p[2] << 8;
+    if (!n_totals || totals_read(p + 3, n - 3, n_totals, NULL, &used)
+        || view_plain(p + 3 + used, n - 3 - used, count, out))
+        return ERR_PROTO;
+    out->n_totals = n_totals;
+    out->totals = p + 3;
+    out->n_totals_bytes = used;
     return OK;
 }
 

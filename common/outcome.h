@@ -9,6 +9,9 @@
 //                  (null for an item that failed)
 //   OUTCOME_FOLDS  u8 form, u16 n_metrics, then n_metrics packed folds (fold.h)
 //   OUTCOME_NONE   u8 form: nothing (all failed)
+//   OUTCOME_TOTALS u8 form, u16 n_totals, then n_totals packed sums over the items that did
+//                  not fail (totals.h), then one of the forms above; behind them NONE
+//                  means that the sums are all there is
 //
 // Threads    Any; pure.
 
@@ -21,10 +24,13 @@
 #include "common/buf.h"
 #include "common/error.h"
 
-enum outcome_form { OUTCOME_NONE, OUTCOME_ROWS, OUTCOME_NAMED, OUTCOME_FOLDS };
+enum outcome_form { OUTCOME_NONE, OUTCOME_ROWS, OUTCOME_NAMED, OUTCOME_FOLDS, OUTCOME_TOTALS };
 
 struct outcome_view {
-    enum outcome_form form;
+    enum outcome_form form; // never OUTCOME_TOTALS: of what stands behind the sums
+    uint32_t n_totals;      // 0: none
+    const uint8_t *totals;  // packed
+    size_t n_totals_bytes;
     uint32_t n_metrics;
     const uint8_t *body; // behind the prefix
     size_t n_body;

@@ -125,7 +125,8 @@ static enum error api_drain(struct call *c)
     struct value v = value_map();
     put(c->a, &v, "worker", value_printf(c->a, "%016" PRIx64, instance));
     put(c->a, &v, "ranks", value_uint(n_ranks));
-    return api_answer(c, &v);
+    api_reply_after(c->shell, c->peer, c->id, &v, false);
+    return OK;
 }
 
 // ---- what can be done -------------------------------------------------------------

@@ -84,6 +84,7 @@ void core_destroy(struct core *c)
     map_fini(&c->rank_by_peer);
     map_fini(&c->lease_by_number);
     map_fini(&c->known_pods);
+    map_fini(&c->draining_pods);
     map_fini(&c->gone_pods);
     mem_free(c->gone_order);
     map_fini(&c->owner_by_hash);
@@ -248,7 +249,7 @@ on_request(struct core *c, const struct event *e, struct effects *fx, struct err
         p = roster_pod(c, e->instance);
         if (!p)
             return errtext_set(t, ERR_NOT_FOUND, "no such worker");
-        p->draining = true;
+        roster_drain(c, p, fx);
         return OK;
     default:
         return ERR_INVALID;
@@ -261,6 +262,16 @@ static void on_finished(struct core *c, const struct event *e, struct effects *f
     if (!j)
         return;
     job_end(c, j, e->finished.state, NULL, e->finished.result, fx);
+}
+
+static void on_recover_pod(struct core *c, const struct event *e)
+{
+    (void)map_remove(&c->known_pods, e->instance);
+    (void)map_remove(&c->draining_pods, e->instance);
+    if (e->pod != POD_GONE)
+        map_set(&c->known_pods, e->instance, 1);
+    if (e->pod == POD_DRAINING)
+        map_set(&c->draining_pods, e->instance, 1);
 }
 
 static void end_recovery(struct core *c)
@@ -367,7 +378,7 @@ core_step(struct core *c, const struct event *e, struct effects *fx, struct errt
         on_items(c, e, fx, true);
         return OK;
     case EVENT_RECOVER_POD:
-        map_set(&c->known_pods, e->instance, 1);
+        on_recover_pod(c, e);
         return OK;
     case EVENT_RECOVERED:
         c->wait_until = c->now + RECOVER_WAIT;

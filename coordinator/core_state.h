@@ -174,10 +174,11 @@ struct core {
     bool recovering; // until all known pods are back or wait_until
     int64_t wait_until;
     struct map known_pods;
-    struct map gone_pods;  // lost or left: instance -> 1; they are told GOODBYE
-    uint64_t *gone_order;  // [GONE_PODS_MAX] of them, a ring; 0: free
-    uint32_t gone_at;      // the oldest
-    struct pod *alone_pod; // kept free for a suspect shard of alone_job
+    struct map draining_pods; // instances, here or not
+    struct map gone_pods;     // lost or left: instance -> 1; they are told GOODBYE
+    uint64_t *gone_order;     // [GONE_PODS_MAX] of them, a ring; 0: free
+    uint32_t gone_at;         // the oldest
+    struct pod *alone_pod;    // kept free for a suspect shard of alone_job
     struct job *alone_job;
     int64_t next_tick;
     int64_t chat_due; // the first rank's ACK or FORGETs
@@ -192,6 +193,9 @@ struct rank *roster_find(const struct core *c, uint64_t peer);
 struct rank *
 roster_hello(struct core *c, uint64_t peer, const struct msg_hello *h, struct effects *fx);
 void roster_remove_pod(struct core *c, struct pod *p); // no leases left on it
+// It takes no more work, after a restart neither.
+void roster_drain(struct core *c, struct pod *p, struct effects *fx);
+void roster_forget(struct core *c, uint64_t instance, struct effects *fx); // by the journal
 struct pod *roster_pod(const struct core *c, uint64_t instance);
 bool roster_fits(const struct pod *p, const struct job_spec *s);
 
@@ -208,6 +212,8 @@ void job_reopen(struct job *j);
 // (alone).  False: none now.
 bool job_take(struct core *c, struct job *j, bool alone, struct unit *out);
 bool job_has_work(const struct core *c, const struct job *j);
+// The first that job_take would take of a job that has work.
+uint64_t job_next_item(const struct core *c, const struct job *j);
 int64_t job_next_due(const struct job *j); // of delayed units; INT64_MAX
 struct bin job_params(struct job *j, const struct unit *u, struct arena *a);
 void job_destroy(struct job *j);
@@ -249,6 +255,8 @@ void settle_failed(struct core *c,
 
 // gang.c
 void gang_schedule(struct core *c, struct job *j, struct effects *fx);
+// The job goes on with items for single ranks: its gangs that do not run set theirs free.
+void gang_give_up(struct core *c, struct job *j, struct effects *fx);
 void gang_on_armed(struct core *c, struct rank *r, uint64_t number, struct effects *fx);
 void gang_on_went(struct core *c, struct rank *r, const struct msg_went *w);
 void gang_on_result(struct core *c, uint64_t lease, struct effects *fx); // the root answered
@@ -276,9 +284,11 @@ void liveness_reconcile(struct core *c,
                         struct effects *fx); // grants that got lost
 void liveness_pace(struct core *c, struct rank *r, struct effects *fx);
 
-static inline bool job_is_ganged(const struct job *j)
+static inline bool job_gangs_item(const struct job *j, uint64_t item)
 {
-    return j->spec.gang > 1 || j->spec.serves;
+    if (j->spec.serves)
+        return true;
+    return j->spec.gang > 1 && !(j->spec.is_solo && j->spec.is_solo(j->spec.ctx, item));
 }
 
 static inline struct effect *

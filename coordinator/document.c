@@ -174,7 +174,7 @@ struct value document_done(struct shell *s, struct docket *r, struct arena *a)
     char hex[65];
     note_end(r, &v);
     // Nothing came out at all: that is no success.
-    bool failed = v.n_items && v.n_failed == v.n_items;
+    bool failed = o->why_failed || (v.n_items && v.n_failed == v.n_items);
     struct value m = head(r, failed ? JOB_FAILED : JOB_DONE, a);
     const char *why = why_no_digest(r, &v, a);
     struct sha256 digest = pack_digest(&o->result);
@@ -184,7 +184,9 @@ struct value document_done(struct shell *s, struct docket *r, struct arena *a)
     put(a, &m, "digest", text_or_null(a, why ? NULL : hex));
     if (why)
         put(a, &m, "why_no_digest", value_str(a, why));
-    if (failed)
+    if (o->why_failed)
+        put(a, &m, "why", value_str(a, o->why_failed));
+    else if (failed)
         put(a, &m, "why",
             value_printf(a, "all %" PRIu64 " items failed: %s", v.n_items,
                          r->live->n_failures ? r->live->failures[0].text : "no reason known"));

@@ -145,7 +145,7 @@ static void finish(struct shell *s, struct docket *r)
 {
     struct arena *a = s->turn->arena;
     struct value v = document_done(s, r, a);
-    bool failed = r->n_items && r->n_failed == r->n_items;
+    bool failed = r->live->step.output.why_failed || (r->n_items && r->n_failed == r->n_items);
     enum job_state state = failed ? JOB_FAILED : JOB_DONE;
     docket_set_document(r, state, &v);
     turn_event(s, &(struct event){.type = EVENT_FINISHED,

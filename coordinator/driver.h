@@ -85,6 +85,7 @@ struct driver_output {
     struct value result;       // when finished: the digested part, section 5 of the design
     struct value stats;        // when finished: not digested
     const char *why_no_digest; // when finished: NULL or the reason
+    const char *why_failed;    // when finished: NULL, or what kept it from its end
     // When finished: long lists, stored as blobs; the result refers to them by hash.
     struct driver_blob {
         const char *name;
@@ -135,6 +136,9 @@ struct driver {
     // (optional) Params of an item that follow from the job alone: a map, made anew at
     // every lease so that no item waits with a copy of it.  Not a map: none has any.
     struct value (*params_of)(const void *state, uint64_t item, struct arena *a);
+    // (optional) Of a job with `gang`: items that one rank does alone.  Pure.  An item that
+    // waits for others must not be asked together with those of the other sort.
+    bool (*is_solo)(const void *state, uint64_t item);
     // How the item space is laid out, for leases: items per grid point and the
     // number of the first one, as the workload sees it.  Default: one point, first 0.
     void (*layout)(const void *state,

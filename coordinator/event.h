@@ -56,7 +56,9 @@ struct job_spec {
     // Params of an item as packed bytes in *a, or empty; NULL function: none have any
     // beside those that EVENT_ITEMS brought.  Pure; called while the job runs.
     struct bin (*params_of)(void *ctx, uint64_t item, struct arena *a);
-    void *params_ctx;
+    // Of a gang job: an item that one rank does alone.  NULL: there are none.  Pure.
+    bool (*is_solo)(void *ctx, uint64_t item);
+    void *ctx; // of both
 };
 
 enum event_type {
@@ -74,9 +76,12 @@ enum event_type {
     // Recovery, before any other event, in journal order
     EVENT_RECOVER_RESULT, // message: a RESULT read back
     EVENT_RECOVER_ASKED,  // job, items
-    EVENT_RECOVER_POD,    // instance of a pod that was known
+    EVENT_RECOVER_POD,    // instance of a pod that was known, pod
     EVENT_RECOVERED,      // all of it read: wait for the pods known, then go
 };
+
+// What the journal knows of a pod.  Numbers are stored.
+enum pod_record { POD_GONE = 0, POD_HERE = 1, POD_DRAINING = 2 };
 
 struct event {
     enum event_type type;
@@ -97,6 +102,7 @@ struct event {
         struct bin result;    // for the journal: packed {result, stats, digest, …}
     } finished;
     bool disk_full;
+    enum pod_record pod; // EVENT_RECOVER_POD
 };
 
 enum effect_type {
@@ -114,7 +120,7 @@ enum journal_kind {
     JOURNAL_RESULT = 2, // a RESULT payload (msg_result_batch), all of one job
     JOURNAL_ASKED = 3,  // packed [first, [params…]]
     JOURNAL_STATE = 4,  // packed {state, result…}: the job ended
-    JOURNAL_POD = 5,    // job 0; packed [instance, alive]
+    JOURNAL_POD = 5,    // job 0; packed [instance, enum pod_record]
     JOURNAL_RETRY = 6,  // failed items are open again; empty
     JOURNAL_EXTEND = 7, // written by the shell: packed arguments of `extend`
     JOURNAL_LOG = 8,    // written by the shell: output of an item, best effort

@@ -194,6 +194,15 @@ void gang_schedule(struct core *c, struct job *j, struct effects *fx)
     }
 }
 
+void gang_give_up(struct core *c, struct job *j, struct effects *fx)
+{
+    for (struct gang *g = c->gangs, *next; g; g = next) {
+        next = g->next;
+        if (g->job == j && g->state != GANG_GOING)
+            gang_dissolve(c, g, fx);
+    }
+}
+
 void gang_on_armed(struct core *c, struct rank *r, uint64_t number, struct effects *fx)
 {
     struct gang *g = r->gang;

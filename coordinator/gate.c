@@ -84,9 +84,6 @@ void gate_close(struct shell *s)
         return;
     serve_close(s);
     http_close(g->http);
-    for (struct http_request *r; (r = mailbox_take(g->mail));)
-        if (r->gone)
-            http_note_free(r);
     mailbox_destroy(g->mail);
     map_fini(&g->requests);
     mem_free(g);

@@ -240,13 +240,16 @@ static enum MHD_Result ask(struct http_inside *in)
 {
     struct http *h = in->h;
     (void)pthread_mutex_lock(&h->lock);
-    in->asked = in->held = in->suspended = true;
-    if (in->connection)
-        in->connection->deadline = INT64_MAX;
-    mhd.suspend_connection(in->mhd);
+    bool closing = h->closing;
+    if (!closing) {
+        in->asked = in->held = in->suspended = true;
+        if (in->connection)
+            in->connection->deadline = INT64_MAX;
+        mhd.suspend_connection(in->mhd);
+        mailbox_send(h->requests, &in->pub);
+    }
     (void)pthread_mutex_unlock(&h->lock);
-    mailbox_send(h->requests, &in->pub);
-    return MHD_YES;
+    return closing ? MHD_NO : MHD_YES;
 }
 
 // ---- answers go out ------------------------------------------------------------------------
@@ -323,7 +326,7 @@ static enum MHD_Result on_request(void *arg,
 // With the lock.
 static void tell_gone(struct http_inside *in)
 {
-    if (in->gone_told)
+    if (in->gone_told || in->h->closing)
         return;
     // A note of its own: the request may have died when it is read.
     struct http_request *note = mem_alloc(sizeof *note);
@@ -367,7 +370,6 @@ static void on_connection(void *arg,
 {
     struct http *h = arg;
     struct connection *x = *context;
-    bool knock = false;
     (void)pthread_mutex_lock(&h->lock);
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         const union MHD_ConnectionInfo *i =
@@ -377,7 +379,8 @@ static void on_connection(void *arg,
         x->deadline = clock_now() + REQUEST_NS;
         x->next = h->connections;
         h->connections = x;
-        knock = h->n_connections++ == 0;
+        if (h->n_connections++ == 0 && !h->closing)
+            mailbox_send(h->requests, &h->knock);
         *context = x;
     } else if (x) {
         struct connection **at = &h->connections;
@@ -389,8 +392,6 @@ static void on_connection(void *arg,
         *context = NULL;
     }
     (void)pthread_mutex_unlock(&h->lock);
-    if (knock)
-        mailbox_send(h->requests, &h->knock);
 }
 
 // ---- open, start, close --------------------------------------------------------------------
@@ -458,6 +459,9 @@ void http_close(struct http *h)
     if (!h)
         return;
     (void)pthread_mutex_lock(&h->lock);
+    h->closing = true; // what is in the mailbox dies here; nothing else goes there
+    for (struct http_request *r; (r = mailbox_take(h->requests));)
+        http_note_free(r);
     for (struct http_inside *in = h->all, *next; in; in = next) {
         next = in->next;
         if (in->completed) { // only its receiver held it

@@ -73,7 +73,7 @@ struct http_answer {
 // Bind and listen.  ERR_INVALID: no such address; ERR_BUSY: the port is taken.
 MUST_CHECK enum error
 http_open(const struct http_options *o, struct http **out, struct errtext *t);
-// What is open is cut off.  NULL is fine.
+// What is open is cut off, what waits in the mailbox is gone.  NULL is fine.
 void http_close(struct http *h);
 
 const char *http_url(const struct http *h);  // "http://127.0.0.1:7421"

@@ -44,6 +44,7 @@ struct http {
     int fd;
     bool loopback;
     bool started;
+    bool closing;
     char url[300];
     struct mailbox *requests;
     struct http_request knock;

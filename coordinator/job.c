@@ -212,6 +212,15 @@ int64_t job_next_due(const struct job *j)
     return due;
 }
 
+uint64_t job_next_item(const struct core *c, const struct job *j)
+{
+    for (uint32_t i = 0; i < j->n_units; i++)
+        if (j->units[i].not_before <= c->now)
+            return j->units[i].first;
+    struct range gap;
+    return ranges_gap(&j->settled, j->fresh, j->n_items, &gap) ? gap.lo : j->fresh;
+}
+
 bool job_take(struct core *c, struct job *j, bool alone, struct unit *out)
 {
     for (uint32_t i = 0; i < j->n_units; i++) {
@@ -257,7 +266,7 @@ struct bin job_params(struct job *j, const struct unit *u, struct arena *a)
             struct params_entry *e = (struct params_entry *)(uintptr_t)p;
             parts[i] = (struct bin){e->bytes, e->n};
         } else if (j->spec.params_of) {
-            parts[i] = j->spec.params_of(j->spec.params_ctx, u->first + i, a);
+            parts[i] = j->spec.params_of(j->spec.ctx, u->first + i, a);
         }
         if (!parts[i].n)
             parts[i] = (struct bin){(const uint8_t *)"\x80", 1}; // an empty map

@@ -24,8 +24,15 @@ enum {
 // How long the thread looks for more before it sleeps, right after work: a
 // wake-up costs about as much.
 #define SPIN_NS INT64_C(30000)
-// A short job's submission and result fall within it.
-#define LAZY_NS (2 * CLOCK_MS)
+// A short job's submission and result fall within it, on a busy machine too.
+#define LAZY_NS (10 * CLOCK_MS)
+
+// Batches that share a transaction.
+struct group {
+    struct handed **list; // [GROUP_MAX]
+    uint32_t n;
+    uint32_t n_put; // of them, in the transaction that is open; 0: none is
+};
 
 static int note_wal_pages(void *arg, sqlite3 *db, const char *name, int n)
 {
@@ -108,14 +115,46 @@ say(struct journal *j, enum journal_event_type type, uint64_t number, const char
     mailbox_send(j->events, e);
 }
 
+static enum durability strongest(const struct group *g)
+{
+    enum durability d = DURABILITY_NONE;
+    for (uint32_t i = 0; i < g->n; i++)
+        d = g->list[i]->batch.durability > d ? g->list[i]->batch.durability : d;
+    return d;
+}
+
+// What is not there yet is put into the transaction, which is opened where needed.
+static enum error put_rest(struct journal *j, struct group *g, struct errtext *t)
+{
+    enum error e = g->n_put ? OK : journal_begin(j, strongest(g), t);
+    if (!e)
+        e = journal_put(j, g->list + g->n_put, g->n - g->n_put, t);
+    g->n_put = e ? 0 : g->n;
+    if (e)
+        journal_undo(j);
+    return e;
+}
+
+static enum error write_once(struct journal *j, struct group *g, struct errtext *t)
+{
+    enum error e = put_rest(j, g, t);
+    if (e)
+        return e;
+    e = journal_commit(j, t);
+    g->n_put = 0;
+    if (e)
+        journal_undo(j);
+    return e;
+}
+
 // Until it is written.  False: closed while there was no room.
-static bool write_group(struct journal *j, struct handed **group, uint32_t n)
+static bool write_group(struct journal *j, struct group *g)
 {
     struct errtext t;
     bool full = false;
-    while (journal_write(j, group, n, &t)) {
+    while (write_once(j, g, &t)) {
         if (!full) {
-            LOG_ERROR("journal.full", "why=\"%s\" batches=%u", t.text, n);
+            LOG_ERROR("journal.full", "why=\"%s\" batches=%u", t.text, g->n);
             say(j, JOURNAL_FULL, 0, t.text);
         }
         full = true;
@@ -124,10 +163,10 @@ static bool write_group(struct journal *j, struct handed **group, uint32_t n)
         clock_sleep(j->retry_ns); // what else arrives waits its turn
     }
     if (full) {
-        LOG_INFO("journal.room", "batches=%u", n);
+        LOG_INFO("journal.room", "batches=%u", g->n);
         say(j, JOURNAL_ROOM, 0, NULL);
     }
-    say(j, JOURNAL_COMMITTED, group[n - 1]->number, NULL);
+    say(j, JOURNAL_COMMITTED, g->list[g->n - 1]->number, NULL);
     return true;
 }
 
@@ -137,39 +176,47 @@ static void checkpoint(struct journal *j)
     j->wal_pages = 0;
 }
 
-// Everything that waits is put to the group, up to a question or the end, which is
+// Everything that waits joins the group, up to a question or the end, which is
 // returned.
-static struct handed *gather(struct journal *j, struct handed **group, uint32_t *n)
+static struct handed *gather(struct journal *j, struct group *g)
 {
     struct handed *h = NULL;
-    while (*n < GROUP_MAX && (h = mailbox_take(j->in))) {
+    while (g->n < GROUP_MAX && (h = mailbox_take(j->in))) {
         if (h->type != HANDED_BATCH)
             return h;
-        group[(*n)++] = h;
+        g->list[g->n++] = h;
     }
     return NULL;
 }
 
-static bool is_lazy(struct handed *const *group, uint32_t n)
+static bool is_lazy(const struct group *g)
 {
-    for (uint32_t i = 0; i < n; i++)
-        if (!group[i]->batch.lazy)
+    for (uint32_t i = 0; i < g->n; i++)
+        if (!g->list[i]->batch.lazy)
             return false;
-    return n > 0;
+    return g->n > 0;
 }
 
-// Batches that nobody waits for stay for a while.
-static struct handed *gather_group(struct journal *j, struct handed **group, uint32_t *n)
+// Batches that nobody waits for stay for a while.  Their statements run meanwhile,
+// so that whoever comes then waits for his own and the commit alone.
+static struct handed *gather_group(struct journal *j, struct group *g)
 {
-    *n = 0;
-    struct handed *h = gather(j, group, n);
+    g->n = g->n_put = 0;
+    struct handed *h = gather(j, g);
     int64_t until = clock_now() + LAZY_NS;
-    while (!h && *n < GROUP_MAX && is_lazy(group, *n)) {
+    while (!h && g->n < GROUP_MAX && is_lazy(g)) {
         int64_t left = until - clock_now();
         if (left <= 0)
             break;
+        if (g->n_put < g->n && put_rest(j, g, NULL))
+            break; // a full disk: write_group says so
         mailbox_wait(j->in, left, 0);
-        h = gather(j, group, n);
+        h = gather(j, g);
+    }
+    // How durable a transaction is cannot be changed once it is open.
+    if (g->n_put && strongest(g) > j->durability) {
+        journal_undo(j);
+        g->n_put = 0;
     }
     return h;
 }
@@ -184,22 +231,21 @@ static void wait_for_work(struct journal *j, bool worked)
 static void *journal_thread(void *arg)
 {
     struct journal *j = arg;
-    struct handed **group = mem_alloc(GROUP_MAX * sizeof *group);
+    struct group g = {.list = mem_alloc(GROUP_MAX * sizeof *g.list)};
     bool stopped = false;
     bool worked = false;
     while (!stopped) {
-        uint32_t n;
-        struct handed *h = gather_group(j, group, &n);
-        if (!n && !h) {
+        struct handed *h = gather_group(j, &g);
+        if (!g.n && !h) {
             wait_for_work(j, worked);
             worked = false;
             continue;
         }
         worked = true;
-        if (n && !write_group(j, group, n))
-            LOG_ERROR("journal.lost", "batches=%u: closed while the disk was full", n);
-        for (uint32_t i = 0; i < n; i++)
-            mem_free(group[i]);
+        if (g.n && !write_group(j, &g))
+            LOG_ERROR("journal.lost", "batches=%u: closed while the disk was full", g.n);
+        for (uint32_t i = 0; i < g.n; i++)
+            mem_free(g.list[i]);
         if (h && h->type == HANDED_QUESTION)
             mailbox_send(j->events, journal_answer(j, &h->question));
         stopped = h && h->type == HANDED_STOP;
@@ -209,7 +255,7 @@ static void *journal_thread(void *arg)
         else if (j->durability == DURABILITY_FULL)
             journal_room_make(j);
     }
-    mem_free(group);
+    mem_free(g.list);
     return NULL;
 }
 

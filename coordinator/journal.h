@@ -57,7 +57,7 @@ enum journal_meta { META_CATALOG = 1, META_NUMBERS = 2 };
 struct journal_entry {
     uint64_t job;
     enum journal_kind kind;
-    // LOG: the item.  POD: the instance, bytes empty when it is gone.  META: which.
+    // LOG: the item.  POD: the instance; one byte, an enum pod_record.  META: which.
     // Read back from `entry`: its sequence number.
     uint64_t item;
     struct bin bytes;

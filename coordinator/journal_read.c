@@ -142,8 +142,9 @@ enum error journal_read_entries(struct journal *j,
 static enum error pod_row(void *ctx, sqlite3_stmt *s)
 {
     const struct entry_reader *r = ctx;
-    struct journal_entry x = {.kind = JOURNAL_POD,
-                              .item = (uint64_t)sqlite3_column_int64(s, 0)};
+    uint8_t is = sqlite3_column_int(s, 1) ? POD_DRAINING : POD_HERE;
+    struct journal_entry x = {
+        .kind = JOURNAL_POD, .item = (uint64_t)sqlite3_column_int64(s, 0), .bytes = {&is, 1}};
     return r->fn(r->ctx, &x);
 }
 
@@ -152,7 +153,7 @@ journal_read_pods(struct journal *j, journal_entry_fn fn, void *ctx, struct errt
 {
     struct entry_reader r = {fn, ctx};
     sqlite3_stmt *s;
-    enum error e = prepare(j, "SELECT instance FROM pod ORDER BY instance", &s, t);
+    enum error e = prepare(j, "SELECT instance, draining FROM pod ORDER BY instance", &s, t);
     return e ? e : each_row(j, s, pod_row, &r, t);
 }
 

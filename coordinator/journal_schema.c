@@ -28,6 +28,7 @@ static const char *const migrations[] = {
     " bytes BLOB NOT NULL) STRICT;"
     "CREATE INDEX log_item ON log (job, item, seq);"
     "INSERT INTO meta VALUES ('incarnation', 0), ('numbers', 1);",
+    "ALTER TABLE pod ADD COLUMN draining INTEGER NOT NULL DEFAULT 0;",
 };
 
 enum { SCHEMA = sizeof migrations / sizeof migrations[0] };

@@ -44,6 +44,7 @@ struct journal {
     uint64_t salt;
     uint64_t first_number;
     uint64_t next_seq;
+    uint64_t seq_before;        // the open transaction
     enum durability durability; // that `synchronous` is set for
     struct journal_row row;
     int wal_pages;      // in the write-ahead log
@@ -78,10 +79,14 @@ void journal_room_open(struct journal *j, const char *path);
 void journal_room_make(struct journal *j);
 void journal_room_close(struct journal *j);
 
-// journal_write.c: all batches in one transaction, or none of them.
+// journal_write.c: begin, put any number of times, commit; undo after a failure of
+// any of them (and instead of a commit): then nothing was written.
 MUST_CHECK enum error journal_prepare(struct journal *j, struct errtext *t);
+MUST_CHECK enum error journal_begin(struct journal *j, enum durability d, struct errtext *t);
 MUST_CHECK enum error
-journal_write(struct journal *j, struct handed *const *batches, uint32_t n, struct errtext *t);
+journal_put(struct journal *j, struct handed *const *batches, uint32_t n, struct errtext *t);
+MUST_CHECK enum error journal_commit(struct journal *j, struct errtext *t);
+void journal_undo(struct journal *j);
 void journal_finalize(struct journal *j);
 
 // journal_read.c

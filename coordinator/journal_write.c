@@ -22,7 +22,7 @@ static const char *const sql[N_STATEMENTS] = {
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     [STATEMENT_ENDED] = "UPDATE job SET ended_seq = ?2, state = ?3, ended = ?4, items = ?5,"
                         " failed = ?6 WHERE number = ?1",
-    [STATEMENT_POD_COME] = "INSERT OR IGNORE INTO pod VALUES (?1)",
+    [STATEMENT_POD_COME] = "INSERT OR REPLACE INTO pod VALUES (?1, ?2)",
     [STATEMENT_POD_GONE] = "DELETE FROM pod WHERE instance = ?1",
     [STATEMENT_LOG] = "INSERT INTO log (job, item, bytes) VALUES (?1, ?2, ?3)",
     [STATEMENT_META] = "INSERT OR REPLACE INTO meta VALUES (?1, ?2)",
@@ -154,8 +154,9 @@ write_entry(struct journal *j, const struct journal_entry *x, struct errtext *t)
     case JOURNAL_EXTEND:
         return add_state(j, x, t);
     case JOURNAL_POD:
-        pod = x->bytes.n ? STATEMENT_POD_COME : STATEMENT_POD_GONE;
-        (void)bind(j, pod, x->item, 0);
+        assert(x->bytes.n == 1);
+        pod = x->bytes.p[0] == POD_GONE ? STATEMENT_POD_GONE : STATEMENT_POD_COME;
+        (void)bind(j, pod, x->item, x->bytes.p[0] == POD_DRAINING);
         return run(j, pod, t);
     case JOURNAL_LOG:
         s = bind(j, STATEMENT_LOG, x->job, x->item);
@@ -200,29 +201,34 @@ static enum error set_durability(struct journal *j, enum durability d, struct er
         t);
 }
 
-enum error
-journal_write(struct journal *j, struct handed *const *batches, uint32_t n, struct errtext *t)
+enum error journal_begin(struct journal *j, enum durability d, struct errtext *t)
 {
-    uint64_t seq = j->next_seq;
-    enum durability d = DURABILITY_NONE;
-    for (uint32_t i = 0; i < n; i++)
-        d = batches[i]->batch.durability > d ? batches[i]->batch.durability : d;
     enum error e = set_durability(j, d, t);
-    if (!e)
-        e = run(j, STATEMENT_BEGIN, t);
+    j->seq_before = j->next_seq;
+    return e ? e : run(j, STATEMENT_BEGIN, t);
+}
+
+enum error
+journal_put(struct journal *j, struct handed *const *batches, uint32_t n, struct errtext *t)
+{
+    enum error e = OK;
     for (uint32_t i = 0; !e && i < n; i++)
         e = write_batch(j, &batches[i]->batch, t);
-    if (!e)
-        e = flush(j, t);
-    if (!e)
-        e = run(j, STATEMENT_COMMIT, t);
-    if (!e)
-        return OK;
+    return e;
+}
+
+enum error journal_commit(struct journal *j, struct errtext *t)
+{
+    enum error e = flush(j, t);
+    return e ? e : run(j, STATEMENT_COMMIT, t);
+}
+
+void journal_undo(struct journal *j)
+{
     assert(sqlite3_errcode(j->db) != SQLITE_CONSTRAINT); // numbers are given once
     // Some failures have rolled back already.
     if (!sqlite3_get_autocommit(j->db))
         (void)run(j, STATEMENT_ROLLBACK, NULL);
     buf_reset(&j->row.bytes);
-    j->next_seq = seq;
-    return e;
+    j->next_seq = j->seq_before;
 }

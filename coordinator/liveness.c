@@ -59,7 +59,7 @@ static void suspect(struct core *c, struct lease *l, struct effects *fx)
 {
     struct job *j = l->job;
     struct unit u = l->unit;
-    bool gang = job_is_ganged(j); // has its ranks to itself anyway
+    bool gang = job_gangs_item(j, u.first); // has its ranks to itself anyway
     // What served in peace for so long did not die of itself.
     if (j->spec.serves && c->now - l->granted > SERVED_WELL)
         u.crashes = 0;
@@ -113,6 +113,7 @@ void liveness_lose_pod(struct core *c, struct pod *p, const char *why, struct ef
         g->state = GANG_RESERVED; // nobody to disarm
         gang_dissolve(c, g, fx);
     }
+    roster_forget(c, p->instance, fx);
     roster_remove_pod(c, p);
     c->work_changed = true;
 }

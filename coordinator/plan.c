@@ -80,6 +80,12 @@ static struct bin params_of(void *plan, uint64_t item, struct arena *a)
     return pack(&v, a);
 }
 
+static bool is_solo(void *plan, uint64_t item)
+{
+    const struct plan *p = plan;
+    return p->driver->is_solo(p->state, item);
+}
+
 // All items have such params or none: the first one tells.
 static bool has_params_of(const struct plan *p)
 {
@@ -114,10 +120,9 @@ static void fill(struct plan *p)
         .exact = c->exact,
         .per_point = c->per_point,
     };
-    if (has_params_of(p)) {
-        p->job.params_of = params_of;
-        p->job.params_ctx = p;
-    }
+    p->job.ctx = p;
+    p->job.is_solo = p->driver->is_solo ? is_solo : NULL;
+    p->job.params_of = has_params_of(p) ? params_of : NULL;
     p->message = (struct msg_job){
         .workload = str_of(f->workload),
         .params = pack(&c->params, c->arena),

@@ -206,7 +206,9 @@ static enum error read_entry(void *ctx, const struct journal_entry *e)
 static enum error read_pod(void *ctx, const struct journal_entry *e)
 {
     struct reader *x = ctx;
-    turn_event(x->s, &(struct event){.type = EVENT_RECOVER_POD, .instance = e->item});
+    turn_event(x->s, &(struct event){.type = EVENT_RECOVER_POD,
+                                     .instance = e->item,
+                                     .pod = (enum pod_record)e->bytes.p[0]});
     return OK;
 }
 

@@ -32,13 +32,13 @@ static void copy_text(char *to, size_t size, struct str s)
     to[n] = 0;
 }
 
-static void journal_pod(uint64_t instance, bool alive, struct effects *fx)
+static void journal_pod(uint64_t instance, enum pod_record is, struct effects *fx)
 {
     struct value v = value_list();
     struct buf b;
     buf_init(&b, 64);
     (void)value_push(fx->arena, &v, value_uint(instance));
-    (void)value_push(fx->arena, &v, value_bool(alive));
+    (void)value_push(fx->arena, &v, value_uint((uint64_t)is));
     pack_write(&v, &b);
     struct effect *e = effects_add(fx, EFFECT_JOURNAL);
     e->kind = JOURNAL_POD;
@@ -69,7 +69,8 @@ static struct pod *pod_create(struct core *c, const struct msg_hello *h, struct 
         c->pods = mem_realloc(c->pods, c->cap_pods * sizeof(struct pod *));
     }
     c->pods[c->n_pods++] = p;
-    journal_pod(p->instance, true, fx);
+    p->draining = map_find(&c->draining_pods, p->instance, NULL);
+    journal_pod(p->instance, p->draining ? POD_DRAINING : POD_HERE, fx);
     LOG_INFO("pod.joined", "instance=%016" PRIx64 " ranks=%u host=%s", p->instance, p->n_ranks,
              p->host);
     return p;
@@ -173,6 +174,20 @@ static void remember_gone(struct core *c, uint64_t instance)
     *oldest = instance;
     c->gone_at = (c->gone_at + 1) % GONE_PODS_MAX;
     map_set(&c->gone_pods, instance, 1);
+}
+
+void roster_drain(struct core *c, struct pod *p, struct effects *fx)
+{
+    if (!p->draining)
+        journal_pod(p->instance, POD_DRAINING, fx);
+    p->draining = true;
+    map_set(&c->draining_pods, p->instance, 1);
+}
+
+void roster_forget(struct core *c, uint64_t instance, struct effects *fx)
+{
+    (void)map_remove(&c->draining_pods, instance);
+    journal_pod(instance, POD_GONE, fx);
 }
 
 void roster_remove_pod(struct core *c, struct pod *p)

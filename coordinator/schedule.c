@@ -278,7 +278,7 @@ static bool is_straggler(const struct core *c, const struct job *j, const struct
     bool wanted = l->rank->suspect
                   || (j->is_waiting && j->waits_for >= l->unit.first
                       && j->waits_for < l->unit.first + l->unit.count);
-    return !l->gang && !l->is_copy && !l->has_copy && !l->unit.alone
+    return !job_gangs_item(j, l->unit.first) && !l->is_copy && !l->has_copy && !l->unit.alone
            && (age > COPY_AFTER || wanted)
            && (l->rank->suspect || (double)age > usual || l != l->rank->held);
 }
@@ -296,7 +296,7 @@ idle_rank(struct core *c, const struct job *j, const struct lease *l, struct are
 
 static void copy_stragglers(struct core *c, struct job *j, struct effects *fx)
 {
-    if (j->state != JOB_RUNNING || job_is_ganged(j))
+    if (j->state != JOB_RUNNING)
         return;
     for (struct lease *l = j->leases; l; l = l->job_next) {
         if (!is_straggler(c, j, l))
@@ -317,10 +317,13 @@ static void grant_all(struct core *c, struct effects *fx)
     struct candidate *list;
     uint32_t n = c->work_changed ? candidates(c, fx->arena, &list) : 0;
     for (uint32_t i = 0; i < n; i++) {
-        if (job_is_ganged(list[i].job))
-            gang_schedule(c, list[i].job, fx);
-        else
-            grant_solo(c, list[i].job, fx);
+        struct job *j = list[i].job;
+        if (job_gangs_item(j, job_next_item(c, j))) {
+            gang_schedule(c, j, fx);
+        } else {
+            gang_give_up(c, j, fx);
+            grant_solo(c, j, fx);
+        }
     }
     c->work_changed = false;
     for (uint32_t i = 0; i < c->n_jobs; i++)

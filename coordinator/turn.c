@@ -107,18 +107,20 @@ void turn_send(struct shell *s, uint64_t peer, const struct message *m)
 
 // ---- to the journal ----------------------------------------------------------------
 
-// [instance, alive], as the core packs it.
+// [instance, enum pod_record], as the core packs it.
 static void pod_entry(struct journal_entry *x, struct bin bytes)
 {
     struct guard_cursor c = {bytes.p, bytes.p + bytes.n};
     struct guard_token list;
     struct guard_token instance;
-    struct guard_token alive;
-    bool sound = !guard_next(&c, &list) && !guard_next(&c, &instance) && !guard_next(&c, &alive)
-                 && instance.type == GUARD_UINT && alive.type == GUARD_BOOL;
+    struct guard_token is;
+    static const uint8_t records[] = {POD_GONE, POD_HERE, POD_DRAINING};
+    bool sound = !guard_next(&c, &list) && !guard_next(&c, &instance) && !guard_next(&c, &is)
+                 && instance.type == GUARD_UINT && is.type == GUARD_UINT
+                 && is.u <= POD_DRAINING;
     assert(sound);
     x->item = instance.u;
-    x->bytes = (struct bin){(const uint8_t *)"+", alive.b ? 1 : 0};
+    x->bytes = (struct bin){&records[is.u], 1};
 }
 
 // Why a job ended, when the core decided it: beside its STATE stands its JOB.

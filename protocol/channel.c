@@ -3,8 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
-#include <sched.h>
 #include <string.h>
 
 #include <zmq.h>
@@ -20,9 +18,6 @@
 enum {
     // An encoding buffer that grew beyond this is given back.
     OUT_KEPT = 256 * 1024,
-    BESIDE_MAX = 13,
-    // A busy channel looks at its monitor and at descriptors once in so many waits.
-    FULL_LOOK_EVERY = 16,
 };
 
 bool channel_broken(const struct channel *c)
@@ -32,7 +27,7 @@ bool channel_broken(const struct channel *c)
 
 bool channel_is_denied(const struct channel *c)
 {
-    return c->denied;
+    return c->dealer ? dealer_is_denied(c->dealer) : c->denied;
 }
 
 // ---- the monitor ------------------------------------------------------------
@@ -62,8 +57,10 @@ void channel_drain_monitor(struct channel *c)
 
 enum error channel_closed_peer(struct channel *c, uint64_t *peer)
 {
-    channel_drain_monitor(c);
     *peer = 0;
+    if (c->dealer)
+        return dealer_take_closed(c->dealer) ? OK : ERR_AGAIN;
+    channel_drain_monitor(c);
     if (c->peers)
         return peers_next_closed(c->peers, peer) ? OK : ERR_AGAIN;
     bool hint = c->closed_hint;
@@ -113,19 +110,29 @@ static enum error encode(struct channel *c, const struct message *m)
     return OK;
 }
 
+// Header, payload and raw frame by libzmq.
+static enum error send_frames(struct channel *c, uint64_t id, const struct bin *f, uint32_t n)
+{
+    enum error e = c->peers ? send_identity(c, id) : OK;
+    c->quiet = false; // sending takes in what the I/O thread has to say
+    for (uint32_t i = 0; !e && i < n; i++)
+        if (!send_frame(c->socket, f[i].p, f[i].n, i + 1 < n ? ZMQ_SNDMORE : 0))
+            e = ERR_CLOSED;
+    return e;
+}
+
 enum error channel_send(struct channel *c, uint64_t peer, const struct message *m)
 {
     enum error e = encode(c, m);
-    if (!e && c->peers)
-        e = send_identity(c, peer);
     const uint8_t *p = c->out.bytes;
-    c->quiet = false; // sending takes in what the I/O thread has to say
-    if (!e
-        && (!send_frame(c->socket, p, FRAME_HEADER_SIZE, ZMQ_SNDMORE)
-            || !send_frame(c->socket, p + FRAME_HEADER_SIZE, c->out.n - FRAME_HEADER_SIZE,
-                           m->raw.n ? ZMQ_SNDMORE : 0)
-            || (m->raw.n && !send_frame(c->socket, m->raw.p, m->raw.n, 0))))
-        e = ERR_CLOSED;
+    struct bin frames[] = {
+        {p, FRAME_HEADER_SIZE},
+        {p + FRAME_HEADER_SIZE, e ? 0 : (uint32_t)(c->out.n - FRAME_HEADER_SIZE)},
+        m->raw,
+    };
+    uint32_t n = m->raw.n ? 3 : 2;
+    if (!e)
+        e = c->dealer ? dealer_send(c->dealer, frames, n) : send_frames(c, peer, frames, n);
     if (c->out.cap > OUT_KEPT)
         buf_fini(&c->out);
     return e;
@@ -159,6 +166,8 @@ static zmq_msg_t *hold_slot(struct channel *c)
 
 void channel_recv_release(struct channel *c)
 {
+    if (c->dealer)
+        dealer_release(c->dealer);
     for (struct channel_block *b = c->first;; b = b->next) {
         uint32_t n = b == c->current ? c->n_current : CHANNEL_BLOCK;
         for (uint32_t i = 0; i < n; i++)
@@ -254,35 +263,31 @@ static struct bin bytes_of(zmq_msg_t *m)
 }
 
 static enum error
-decode(struct parcel *p, struct arena *a, struct message *m, struct errtext *t)
+decode(const struct dealer_message *f, struct arena *a, struct message *m, struct errtext *t)
 {
-    if (p->n < 2)
-        return errtext_set(t, ERR_PROTO, "%u frames, expected a header and a payload", p->n);
-    if (p->n > 3)
-        return errtext_set(t, ERR_PROTO, "%u frames, at most 3", p->n);
-    enum error e = codec_decode(bytes_of(&p->header), bytes_of(p->payload), a, m, t);
-    if (e || !p->raw)
+    if (f->n < 2)
+        return errtext_set(t, ERR_PROTO, "%u frames, expected a header and a payload", f->n);
+    if (f->n > 3)
+        return errtext_set(t, ERR_PROTO, "%u frames, at most 3", f->n);
+    enum error e = codec_decode(f->frames[0], f->frames[1], a, m, t);
+    if (e || f->n < 3)
         return e;
-    if (zmq_msg_size(p->raw) > FRAME_RAW_MAX)
-        return errtext_set(t, ERR_LIMIT, "%s: raw frame of %zu bytes, at most %d",
-                           message_name(m->type), zmq_msg_size(p->raw), FRAME_RAW_MAX);
-    m->raw = bytes_of(p->raw);
+    if (f->frames[2].n > FRAME_RAW_MAX)
+        return errtext_set(t, ERR_LIMIT, "%s: raw frame of %u bytes, at most %d",
+                           message_name(m->type), f->frames[2].n, FRAME_RAW_MAX);
+    m->raw = f->frames[2];
     return OK;
 }
 
-enum error channel_recv(struct channel *c,
-                        struct arena *a,
-                        struct channel_peer *peer,
-                        struct message *m,
-                        struct errtext *t)
+// By libzmq.
+static enum error recv_parcel(struct channel *c,
+                              struct arena *a,
+                              struct channel_peer *peer,
+                              struct message *m,
+                              struct errtext *t)
 {
     struct parcel p;
     enum error e = OK;
-
-    *m = (struct message){0};
-    *peer = (struct channel_peer){0};
-    if (channel_broken(c))
-        return errtext_set(t, ERR_CLOSED, "the handler of new connections has ended");
     if (!take_parcel(c, &p))
         return ERR_AGAIN;
     if (c->peers) {
@@ -291,189 +296,30 @@ enum error channel_recv(struct channel *c,
         if (peer->role == ROLE_NONE)
             e = errtext_set(t, ERR_DENIED, "a connection without a key");
     }
+    struct dealer_message f = {.n = p.n};
+    f.frames[0] = bytes_of(&p.header);
+    f.frames[1] = p.payload ? bytes_of(p.payload) : (struct bin){0};
+    f.frames[2] = p.raw ? bytes_of(p.raw) : (struct bin){0};
     if (!e)
-        e = decode(&p, a, m, t);
+        e = decode(&f, a, m, t);
     (void)zmq_msg_close(&p.identity);
     (void)zmq_msg_close(&p.header);
     return e;
 }
 
-// ---- waiting ----------------------------------------------------------------
-
-// What a caller waits for: the channel, its monitor, what it named beside them,
-// the end of the ZAP thread.
-struct watch {
-    struct channel *c;
-    const struct channel_beside *beside;
-    // Socket, monitor, beside->fds, beside->mailboxes, the ZAP thread.
-    struct pollfd fds[2 + BESIDE_MAX + 1];
-    uint32_t first_mailbox, n;
-};
-
-static void watch_add(struct watch *w, int fd)
+enum error channel_recv(struct channel *c,
+                        struct arena *a,
+                        struct channel_peer *peer,
+                        struct message *m,
+                        struct errtext *t)
 {
-    w->fds[w->n++] = (struct pollfd){.fd = fd, .events = POLLIN};
-}
-
-static void watch_init(struct watch *w, struct channel *c, const struct channel_beside *beside)
-{
-    assert(beside->n_fds + beside->n_mailboxes <= BESIDE_MAX);
-    w->c = c;
-    w->beside = beside;
-    w->n = 0;
-    watch_add(w, c->socket_fd);
-    watch_add(w, c->monitor_fd);
-    for (uint32_t i = 0; i < beside->n_fds; i++)
-        watch_add(w, beside->fds[i]);
-    w->first_mailbox = w->n;
-    for (uint32_t i = 0; i < beside->n_mailboxes; i++)
-        watch_add(w, mailbox_fd(beside->mailboxes[i]));
-    if (c->zap) // wakes the caller, who finds channel_broken
-        watch_add(w, zap_fd(c->zap));
-}
-
-static bool has_input(void *socket)
-{
-    int events = 0;
-    size_t size = sizeof events;
-    return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN);
-}
-
-static uint32_t mail(const struct watch *w)
-{
-    for (uint32_t i = 0; i < w->beside->n_mailboxes; i++)
-        if (!mailbox_is_empty(w->beside->mailboxes[i]))
-            return CHANNEL_MAIL;
-    return 0;
-}
-
-// What costs little: no descriptors.
-static uint32_t glance(const struct watch *w)
-{
-    struct channel *c = w->c;
-    uint32_t ready = mail(w);
-    if (!c->quiet && has_input(c->socket))
-        ready |= CHANNEL_INPUT;
-    c->quiet = !(ready & CHANNEL_INPUT);
-    // Hints that channel_recv took from the monitor on its way.
-    if (c->monitor_due || (c->peers ? peers_has_closed(c->peers) : c->closed_hint))
-        ready |= CHANNEL_MONITOR;
-    return ready;
-}
-
-// What poll said of the descriptors.
-static uint32_t gather(struct watch *w)
-{
-    struct channel *c = w->c;
-    uint32_t ready = 0;
-    if (w->fds[0].revents)
-        c->quiet = false;
-    if (w->fds[1].revents && has_input(c->monitor))
-        c->monitor_due = true;
-    for (uint32_t i = 0; i < w->beside->n_fds; i++)
-        ready |= w->fds[2 + i].revents ? (uint32_t)CHANNEL_FD << i : 0;
-    return ready | glance(w);
-}
-
-static uint32_t look_around(struct watch *w)
-{
-    return poll(w->fds, w->n, 0) >= 0 ? gather(w) : glance(w);
-}
-
-static bool doze(struct watch *w)
-{
-    for (uint32_t i = 0; i < w->beside->n_mailboxes; i++) {
-        if (mailbox_doze(w->beside->mailboxes[i]))
-            continue;
-        while (i-- > 0)
-            mailbox_rouse(w->beside->mailboxes[i], false);
-        return false;
-    }
-    return true;
-}
-
-static void rouse(struct watch *w)
-{
-    for (uint32_t i = 0; i < w->beside->n_mailboxes; i++)
-        mailbox_rouse(w->beside->mailboxes[i], w->fds[w->first_mailbox + i].revents != 0);
-}
-
-// libzmq's descriptors tell of what comes after its events were asked for in vain,
-// and of nothing before: so they can be slept on while the channel is quiet, as it is
-// after a glance that found nothing (zmq_poll does the same, with three times the
-// system calls).
-static uint32_t sleep_while_quiet(struct watch *w, int64_t until)
-{
-    for (;;) {
-        int64_t left = until == INT64_MAX ? 0 : until - clock_now();
-        struct timespec ts = {left / CLOCK_SECOND, left % CLOCK_SECOND};
-        if (left < 0)
-            return 0;
-        if (!doze(w))
-            return CHANNEL_MAIL;
-        int n = ppoll(w->fds, w->n, until == INT64_MAX ? NULL : &ts, NULL);
-        if (n <= 0) // or a signal, which may mean something to the caller
-            for (uint32_t i = 0; i < w->n; i++)
-                w->fds[i].revents = 0;
-        rouse(w);
-        uint32_t ready = n > 0 ? gather(w) : 0;
-        bool broken = w->c->zap && w->fds[w->n - 1].revents;
-        if (ready || broken || n <= 0)
-            return ready;
-    }
-}
-
-// Whether spinning pays changes with the load: what comes within spin_ns brings it
-// back, every wait that was longer halves it.
-static void learn(struct channel *c, int64_t waited, int64_t spin_ns)
-{
-    if (waited > spin_ns)
-        c->spin_share = c->spin_share > 1 ? c->spin_share / 2 : 1;
-    else if (c->spin_share < CHANNEL_SPIN_WHOLE)
-        c->spin_share *= 2;
-}
-
-static uint32_t
-spin_then_sleep(struct channel *c, struct watch *w, int64_t timeout_ns, int64_t spin_ns)
-{
-    int64_t start = clock_now();
-    int64_t budget = spin_ns / CHANNEL_SPIN_WHOLE * c->spin_share;
-    int64_t waited = 0;
-    uint32_t ready = 0;
-
-    if (timeout_ns >= 0 && budget > timeout_ns)
-        budget = timeout_ns;
-    while (!ready && waited < budget) {
-        (void)sched_yield();
-        c->quiet = false;
-        ready = glance(w);
-        waited = clock_now() - start;
-    }
-    if (!ready && (timeout_ns < 0 || timeout_ns > waited)) {
-        ready = sleep_while_quiet(w, timeout_ns < 0 ? INT64_MAX : start + timeout_ns);
-        waited = clock_now() - start;
-    }
-    if (spin_ns > 0)
-        learn(c, ready ? waited : INT64_MAX, spin_ns);
-    return ready;
-}
-
-uint32_t channel_wait_beside(struct channel *c,
-                             int64_t timeout_ns,
-                             int64_t spin_ns,
-                             const struct channel_beside *beside)
-{
-    struct watch w;
-
-    watch_init(&w, c, beside);
-    bool whole = timeout_ns == 0 || ++c->n_waits % FULL_LOOK_EVERY == 0;
-    uint32_t ready = whole ? look_around(&w) : glance(&w);
-    return ready || timeout_ns == 0 ? ready : spin_then_sleep(c, &w, timeout_ns, spin_ns);
-}
-
-uint32_t channel_wait(
-    struct channel *c, int64_t timeout_ns, int64_t spin_ns, const int *fds, uint32_t n_fds)
-{
-    struct channel_beside beside = {.fds = fds, .n_fds = n_fds};
-    return channel_wait_beside(c, timeout_ns, spin_ns, &beside);
+    *m = (struct message){0};
+    *peer = (struct channel_peer){0};
+    if (channel_broken(c))
+        return errtext_set(t, ERR_CLOSED, "the handler of new connections has ended");
+    if (!c->dealer)
+        return recv_parcel(c, a, peer, m, t);
+    struct dealer_message f;
+    enum error e = dealer_recv(c->dealer, &f);
+    return e ? e : decode(&f, a, m, t);
 }

@@ -2,7 +2,8 @@
 // channel.h - ZeroMQ sockets that carry struct message; zmq.h's home.
 //
 // A server channel is one ROUTER (ROUTER_MANDATORY, HWM 0, non-blocking sends,
-// MAXMSGSIZE) behind any number of endpoints; a client channel is one DEALER.
+// MAXMSGSIZE) behind any number of endpoints; a client channel is one DEALER, on
+// ipc without libzmq (dealer.h): there, what it sends leaves when it waits or closes.
 // On tcp every connection is CURVE; the ZAP handler is
 // bound before the first port opens, on a thread of this channel, and its end
 // ends the process (channel_broken).  ipc endpoints are keyless and only

@@ -258,12 +258,15 @@ enum error channel_connect(const char *endpoint,
     struct channel *c = create();
 
     enum error e = check_endpoint(endpoint, key_dir, t);
-    if (!e)
+    if (!e && is_ipc(endpoint)) {
+        e = dealer_open(endpoint + strlen("ipc://"), identity, &c->dealer, t);
+    } else if (!e) {
         e = open_socket(c, ZMQ_DEALER, events, t);
-    if (!e && is_tcp(endpoint))
-        e = use_client_keys(c, key_dir, role_key, t);
-    if (!e)
-        e = connect_client(c, endpoint, identity, t);
+        if (!e)
+            e = use_client_keys(c, key_dir, role_key, t);
+        if (!e)
+            e = connect_client(c, endpoint, identity, t);
+    }
     if (e) {
         channel_close(c);
         return e;
@@ -277,6 +280,7 @@ void channel_close(struct channel *c)
     if (!c)
         return;
     channel_recv_release(c);
+    dealer_close(c->dealer);
     if (c->socket)
         (void)zmq_close(c->socket); // ends its monitor too
     if (c->monitor)

@@ -12,6 +12,7 @@
 #include <zmq.h>
 
 #include "common/buf.h"
+#include "protocol/dealer.h"
 #include "protocol/peers.h"
 #include "protocol/zap.h"
 
@@ -32,10 +33,11 @@ struct channel_block {
 };
 
 struct channel {
+    struct dealer *dealer; // a client's end over a socket file: then nothing of libzmq
     void *context;
     void *socket;
     void *monitor;
-    int socket_fd, monitor_fd; // libzmq's; see sleep_while_quiet
+    int socket_fd, monitor_fd; // libzmq's; see channel_wait.c
     bool monitor_due;          // it has events that were not taken
     bool quiet;                // nothing was there, and the socket was not touched since
     struct zap *zap;           // on a server with tcp endpoints

@@ -20,11 +20,14 @@ enum { PATH_SIZE = 4096, NAME_SIZE = 62 };
 // A coordinator that restarts comes back within this, or the shard goes elsewhere.
 #define COME_BACK (60 * CLOCK_SECOND)
 #define PAUSE     (20 * CLOCK_MS)
+// A rank may fetch this part of the bound before it looks what to drop.
+enum { LOOK_PART = 64 };
 
 struct cache {
     struct cache_options o;
     char *dir, *endpoint, *key_dir;
     struct caller *caller; // NULL until needed
+    uint64_t unlooked;     // bytes fetched since drop_oldest looked; at first: the bound
 };
 
 enum error cache_open(const struct cache_options *o, struct cache **out, struct errtext *t)
@@ -35,6 +38,7 @@ enum error cache_open(const struct cache_options *o, struct cache **out, struct 
     c->o = *o;
     if (!c->o.bytes_max)
         c->o.bytes_max = BYTES_DEFAULT;
+    c->unlooked = c->o.bytes_max;
     c->dir = mem_dup(o->dir);
     c->endpoint = mem_dup(o->endpoint);
     c->key_dir = o->key_dir ? mem_dup(o->key_dir) : NULL;
@@ -177,9 +181,13 @@ static int by_use(const void *x, const void *y)
 }
 
 // Down to nine tenths, so that it is not done for every new blob.
-static void drop_oldest(const struct cache *c)
+static void drop_oldest(struct cache *c, uint64_t fetched)
 {
     struct entries all = {0};
+    c->unlooked += fetched;
+    if (c->unlooked < c->o.bytes_max / LOOK_PART)
+        return; // a look reads every entry: not for each of many small blobs
+    c->unlooked = 0;
     DIR *d = opendir(c->dir);
     for (struct dirent *x; d && (x = readdir(d));)
         if (strlen(x->d_name) == 2 && x->d_name[0] != '.')
@@ -254,7 +262,7 @@ static enum error get_once(struct cache *c,
         e = hand_out(blob, path, t);
     unlock(fd, file);
     if (fetched)
-        drop_oldest(c);
+        drop_oldest(c, size);
     return e;
 }
 

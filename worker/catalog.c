@@ -17,6 +17,8 @@ extern const struct workload workload_collbench;
 extern const struct workload workload_placement;
 extern const struct workload workload_dram;
 extern const struct workload workload_proxy;
+extern const struct workload workload_cafe;
+extern const struct workload workload_train_line;
 
 const struct workload *const workloads[] = {
     &workload_noop,
@@ -29,6 +31,8 @@ const struct workload *const workloads[] = {
     &workload_placement,
     &workload_dram,
     &workload_proxy,
+    &workload_cafe,
+    &workload_train_line,
     NULL,
 };
 
@@ -108,6 +112,34 @@ static struct value metric_value(const struct metric *m, struct arena *a)
     return v;
 }
 
+static struct value totals_value_of(const struct workload *w, struct arena *a)
+{
+    struct value list = value_list();
+    for (const struct total_row *r = w->totals; r->name; r++) {
+        struct value v = value_map();
+        set_text(a, &v, "name", r->name);
+        if (r->n)
+            value_set(a, &v, "n", value_int(r->n));
+        set_true(a, &v, "hex", r->hex);
+        set_text(a, &v, "help", r->help);
+        value_push(a, &list, v);
+    }
+    return list;
+}
+
+static struct value figures_value(const struct workload *w, struct arena *a)
+{
+    struct value list = value_list();
+    for (const struct figure *f = w->figures; f && f->name; f++) {
+        struct value v = value_map();
+        set_text(a, &v, "name", f->name);
+        set_text(a, &v, "expr", f->expr);
+        set_text(a, &v, "help", f->help);
+        value_push(a, &list, v);
+    }
+    return list;
+}
+
 struct value catalog_entry(const struct workload *w, struct arena *a)
 {
     struct value v = value_map();
@@ -123,6 +155,11 @@ struct value catalog_entry(const struct workload *w, struct arena *a)
         value_push(a, &list, metric_value(m, a));
     if (w->metrics)
         value_set(a, &v, "metrics", list);
+    if (w->totals) {
+        value_set(a, &v, "totals", totals_value_of(w, a));
+        value_set(a, &v, "figures", figures_value(w, a));
+        set_true(a, &v, "totals_only", w->totals_only);
+    }
     set_true(a, &v, "collective", w->collective);
     set_true(a, &v, "commands", w->commands);
     set_true(a, &v, "open_names", w->open_names);

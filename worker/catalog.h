@@ -8,6 +8,8 @@
 //                   required, searchable (when true), min, max (int, float), choices
 //                   (list of strings), default (any value), unit}
 //   metrics         list of {name, unit, help}; absent: dynamic, each item names its own
+//   totals          list of {name, n (of a list), hex (true), help}; figures: list of {name,
+//                   expr, help}; totals_only: true; all absent without totals
 //   collective, commands, volatile   true, or absent
 //   stall_ms        integer
 //

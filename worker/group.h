@@ -43,6 +43,9 @@ struct group *group_local_create(void); // one rank
 // The first n ranks as a group of their own, n from 1 to the size; every rank of
 // `g` calls, those past the n-th get NULL.  Its holder destroys it.
 struct group *group_first(struct group *g, uint32_t n);
+// The ranks of `g` that share this one's memory, in its order; every rank of `g`
+// calls.  Its holder destroys it.
+struct group *group_node(struct group *g);
 void group_destroy(struct group *g);
 
 #endif

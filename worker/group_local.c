@@ -55,6 +55,11 @@ struct group *group_first(struct group *g, uint32_t n)
     return g->ops->first(g, n);
 }
 
+struct group *group_node(struct group *g)
+{
+    return g->ops->node(g);
+}
+
 void group_destroy(struct group *g)
 {
     if (!g)
@@ -149,6 +154,11 @@ static struct group *local_first(struct group *g, uint32_t n)
     return group_local_create();
 }
 
+static struct group *local_node(struct group *g)
+{
+    return local_first(g, 1);
+}
+
 static void local_destroy(struct group *g)
 {
     mem_free(g);
@@ -166,6 +176,7 @@ struct group *group_local_create(void)
         .alltoall = local_allgather, // of one rank they are the same
         .alltoallv = local_alltoallv,
         .first = local_first,
+        .node = local_node,
         .destroy = local_destroy,
     };
     struct group *g = mem_alloc(sizeof *g);

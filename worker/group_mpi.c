@@ -194,6 +194,16 @@ static struct group *mpi_first(struct group *g, uint32_t n)
     return comm == MPI_COMM_NULL ? NULL : of_comm(comm, n);
 }
 
+static struct group *mpi_node(struct group *g)
+{
+    const struct group_mpi *m = of(g);
+    MPI_Comm comm;
+    int n;
+    MPI_Comm_split_type(m->comm, MPI_COMM_TYPE_SHARED, (int)m->rank, MPI_INFO_NULL, &comm);
+    MPI_Comm_size(comm, &n);
+    return of_comm(comm, (uint32_t)n);
+}
+
 static const struct group_ops ops = {
     .rank = mpi_rank,
     .size = mpi_size,
@@ -204,6 +214,7 @@ static const struct group_ops ops = {
     .alltoall = mpi_alltoall,
     .alltoallv = mpi_alltoallv,
     .first = mpi_first,
+    .node = mpi_node,
     .destroy = mpi_destroy,
 };
 

@@ -25,6 +25,7 @@ struct group_ops {
     void (*alltoallv)(
         struct group *g, const void *in, const size_t *give, void *out, const size_t *take);
     struct group *(*first)(struct group *g, uint32_t n);
+    struct group *(*node)(struct group *g);
     void (*destroy)(struct group *g);
 };
 

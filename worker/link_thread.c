@@ -21,6 +21,8 @@
 enum { DRAIN_MAX = 256, BURST = 8 };
 // After the end was said, main has this long to come back.
 #define GRACE (3 * CLOCK_SECOND)
+// Main need not wake to forget a job: that can wait for its next work, so long at most.
+#define FORGET_NS (20 * CLOCK_MS)
 enum { EXIT_HUNG = 70 };
 
 struct link_thread {
@@ -30,7 +32,8 @@ struct link_thread {
     struct mailbox *to_link; // struct report *; an empty one without spent blocks: stop
     struct arena *arena;     // of one turn
     struct link_effects fx;
-    struct orders *orders;      // of this turn
+    struct orders *orders; // of this turn, or what can wait
+    int64_t orders_due;
     struct orders *free_orders; // came back
     struct report *spent;       // going back with the next orders
     int signals;
@@ -57,6 +60,7 @@ static struct orders *orders_of(struct link_thread *l)
     else
         o = orders_create();
     orders_reset(o);
+    l->orders_due = l->now + FORGET_NS;
     return l->orders = o;
 }
 
@@ -247,9 +251,17 @@ static void check_signals(struct link_thread *l)
     order_end(l, why, false);
 }
 
+static bool can_wait(const struct link_thread *l)
+{
+    for (uint32_t i = 0; i < l->orders->n; i++)
+        if (l->orders->list[i].type != ORDER_FORGET)
+            return false;
+    return l->now < l->orders_due;
+}
+
 static void hand_over(struct link_thread *l)
 {
-    if (!l->orders)
+    if (!l->orders || can_wait(l))
         return;
     l->orders->spent = l->spent;
     l->spent = NULL;
@@ -286,6 +298,8 @@ static void wait_for_more(struct link_thread *l)
     int64_t deadline = link_next_deadline(l->link);
     if (l->ended && l->ended + GRACE < deadline)
         deadline = l->ended + GRACE;
+    if (l->orders && l->orders_due < deadline)
+        deadline = l->orders_due;
     l->now = clock_now();
     int64_t left = deadline == INT64_MAX ? -1 : deadline > l->now ? deadline - l->now : 0;
     int64_t spin = l->n_taken < BURST ? l->o.spin_ns : 0;

@@ -137,6 +137,12 @@ static void prepare(struct runner_call *c, struct run *run)
         .host = c,
     };
     run->overrides = overrides_of(c);
+    if (c->job->n_totals) {
+        run->totals = c->job->run_totals;
+        memset(run->totals, 0, c->job->n_totals * sizeof *run->totals);
+    }
+    if (n && c->bare)
+        return;
     if (n) {
         room_for_metrics(r, n);
         run->metrics = r->metrics;
@@ -334,6 +340,19 @@ void run_log(struct run *run, uint64_t item, const void *p, size_t n)
                             .bytes = {(const uint8_t *)p + at, (uint32_t)part}};
         c->runner->host.log(c->runner->host.ctx, &m);
     }
+}
+
+enum error run_fetch(struct run *run,
+                     const struct sha256 *hash,
+                     uint64_t size,
+                     const char *path,
+                     struct errtext *t)
+{
+    const struct runner_host *h = &((struct runner_call *)run->host)->runner->host;
+    const struct rec_file f = {.hash = {hash->bytes, sizeof hash->bytes}, .size = size};
+    if (!h->fetch)
+        return errtext_set(t, ERR_UNSUPPORTED, "this worker fetches no blobs");
+    return h->fetch(h->ctx, &f, path, t);
 }
 
 enum error run_keep_file(

@@ -66,6 +66,8 @@ static void find_workload(struct runner_job *j)
     }
     for (const struct metric *m = j->workload->metrics; m && m->name; m++)
         j->n_metrics++;
+    for (const struct total_row *t = j->workload->totals; t && t->name; t++)
+        j->n_totals += t->n ? t->n : 1;
 }
 
 enum error runner_define(struct runner *r, const struct message *m, struct errtext *t)
@@ -100,11 +102,15 @@ static void close_job(struct runner *r, struct runner_job *j)
     for (uint32_t i = 0; j->folds && i < j->n_metrics; i++)
         fold_destroy(j->folds[i]);
     mem_free(j->folds);
+    mem_free(j->totals);
+    mem_free(j->run_totals);
     mem_free(j->files);
     if (j->directory)
         (void)scratch_remove(j->directory);
     mem_free(j->directory);
     j->folds = NULL;
+    j->totals = NULL;
+    j->run_totals = NULL;
     j->files = NULL;
     j->directory = NULL;
     j->state = NULL;
@@ -176,6 +182,10 @@ static enum error fetch_files(struct runner *r, struct runner_job *j, struct err
 
 static void make_folds(struct runner_job *j)
 {
+    if (j->n_totals) {
+        j->totals = mem_alloc(j->n_totals * sizeof *j->totals);
+        j->run_totals = mem_alloc(j->n_totals * sizeof *j->run_totals);
+    }
     if (j->def.rows || !j->n_metrics)
         return;
     j->folds = mem_alloc(j->n_metrics * sizeof(struct fold *));

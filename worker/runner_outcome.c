@@ -31,7 +31,10 @@ void runner_outcome_start(struct runner_call *c)
     struct runner_job *j = c->job;
 
     buf_reset(&r->data);
-    c->by_rows = j->def.rows || c->lease->count <= FEW_ITEMS;
+    c->bare = j->workload->totals_only && !j->def.rows;
+    c->by_rows = j->def.rows || (c->lease->count <= FEW_ITEMS && !c->bare);
+    if (j->n_totals)
+        memset(j->totals, 0, j->n_totals * sizeof *j->totals);
     if (is_dynamic(c)) {
         uint32_t n = c->lease->count;
         uint8_t head[6] = {OUTCOME_NAMED,     0xdd,      (uint8_t)(n >> 24), (uint8_t)(n >> 16),
@@ -45,6 +48,13 @@ void runner_outcome_start(struct runner_call *c)
     }
     for (uint32_t m = 0; m < j->n_metrics; m++)
         fold_reset(j->folds[m]);
+}
+
+static void add_totals(struct runner_call *c)
+{
+    struct runner_job *j = c->job;
+    for (uint32_t i = 0; i < j->n_totals; i++)
+        totals_add(&j->totals[i], (struct total){.low = j->run_totals[i], .high = 0});
 }
 
 // ---- faults ----------------------------------------------------------------------
@@ -245,6 +255,13 @@ void runner_outcome_add(struct runner_call *c, struct run *run, const char *all_
     if (c->worker_fault)
         return;
     sort_faults(c, from);
+    if (!all_failed)
+        add_totals(c);
+    if (c->bare) {
+        c->n_failed += c->n_faults - from;
+        c->chunk_faults = c->n_faults;
+        return;
+    }
     if (is_dynamic(c)) {
         add_named(c, run, from);
         sort_faults(c, from);
@@ -271,17 +288,44 @@ static void put_folds(struct runner_call *c)
         fold_pack(j->folds[m], b);
 }
 
-void runner_outcome_end(struct runner_call *c, struct rec_result *out)
+// In front of what the lease gave besides.
+static struct bin with_totals(struct runner_call *c)
 {
     static const uint8_t none[] = {OUTCOME_NONE};
+    struct runner_job *j = c->job;
+    struct buf *data = &c->runner->data, b;
+    uint8_t head[3] = {OUTCOME_TOTALS, (uint8_t)j->n_totals, (uint8_t)(j->n_totals >> 8)};
+    if (!j->n_totals)
+        return (struct bin){arena_copy(c->out, data->bytes, data->n), (uint32_t)data->n};
+    buf_init(&b, RESULT_BYTES_MAX);
+    buf_put(&b, head, sizeof head);
+    totals_pack(j->totals, j->n_totals, &b);
+    buf_put(&b, c->bare ? none : data->bytes, c->bare ? sizeof none : data->n);
+    struct bin out = {arena_copy(c->out, b.bytes, b.n), (uint32_t)b.n};
+    c->runner->data.full = c->runner->data.full || b.full;
+    buf_fini(&b);
+    return out;
+}
+
+static struct bin bytes_of(struct runner_call *c)
+{
+    static const uint8_t none[] = {OUTCOME_NONE};
+    struct bin out = {none, sizeof none};
+    if (c->worker_fault || c->n_failed == c->lease->count)
+        return out;
+    if (!c->by_rows && !is_dynamic(c) && !c->bare)
+        put_folds(c);
+    return with_totals(c);
+}
+
+void runner_outcome_end(struct runner_call *c, struct rec_result *out)
+{
     const struct rec_lease *l = c->lease;
-    struct buf *b = &c->runner->data;
+    struct bin data = bytes_of(c);
 
     *out = (struct rec_result){
         .lease = l->lease, .job = l->job, .first = l->first, .count = l->count};
-    if (!c->worker_fault && c->n_failed < l->count && !c->by_rows && !is_dynamic(c))
-        put_folds(c);
-    if (!c->worker_fault && b->full)
+    if (!c->worker_fault && c->runner->data.full)
         c->worker_fault = arena_printf(
             c->out, "the result is larger than %d bytes; smaller shards are needed",
             RESULT_BYTES_MAX);
@@ -293,8 +337,5 @@ void runner_outcome_end(struct runner_call *c, struct rec_result *out)
     out->n_faults = c->n_faults;
     out->outputs = c->outputs;
     out->n_outputs = c->n_outputs;
-    if (c->n_failed == l->count)
-        out->data = (struct bin){none, sizeof none};
-    else
-        out->data = (struct bin){arena_copy(c->out, b->bytes, b->n), (uint32_t)b->n};
+    out->data = data;
 }

@@ -12,6 +12,7 @@
 #include "common/buf.h"
 #include "common/fold.h"
 #include "common/map.h"
+#include "common/totals.h"
 #include "common/value.h"
 #include "worker/runner.h"
 #include "worker/workload.h"
@@ -29,6 +30,9 @@ struct runner_job {
     bool is_open;
     void *state;
     struct fold **folds;         // [n_metrics], NULL for rows and dynamic metrics
+    uint32_t n_totals;           // numbers; 0: the workload keeps none
+    struct total *totals;        // [n_totals], of the lease
+    uint64_t *run_totals;        // [n_totals], of one run()
     char *directory;             // of its files; NULL: none
     struct workload_file *files; // [def.n_files]
     uint64_t used;               // when last, in leases
@@ -58,6 +62,7 @@ struct runner_call {
     uint32_t n_outputs, cap_outputs;
     const char *worker_fault; // NULL: none
     bool by_rows;             // of the result, also when folds are wanted
+    bool bare;                // the totals are all that is wanted
     bool was_cancelled;
     uint64_t logged_item;
     size_t logged;

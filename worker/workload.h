@@ -54,6 +54,23 @@ struct metric {
 
 enum { METRICS_MAX = 64 };
 
+// A sum over the items that did not fail, which a sweep adds up in any order
+// (common/totals.h) and shows in its result.
+struct total_row {
+    const char *name; // a row with NULL ends the table
+    uint32_t n;       // 0: one number; else so many, shown as a list
+    bool hex;         // meant modulo 2^64, shown as 16 hexadecimal digits
+    const char *help;
+};
+
+// What follows from the totals: an expression (common/expr.h) over their names and
+// those of the parameters.
+struct figure {
+    const char *name; // a row with NULL ends the table
+    const char *expr;
+    const char *help;
+};
+
 struct workload_file {
     const char *name; // relative path, no "..", as in the job file
     const char *path; // where the blob cache holds it, read-only
@@ -101,7 +118,10 @@ struct run {
     struct group *group;                  // never NULL
     struct arena *arena; // results live here; reset by the runner after the call
     // Out
-    double *metrics;     // [count][n_metrics], row-major; filled for fixed metrics
+    double *metrics;     // [count][n_metrics], row-major; filled for fixed metrics; NULL where
+                         // the totals are all that is wanted
+    uint64_t *totals;    // the sums of this run, in the order of the table, zero at first;
+                         // NULL: the workload has none
     struct value *named; // [count] maps name -> number|string|binary, where metrics are dynamic
     struct item_fault *faults;
     uint32_t n_faults; // use run_fault
@@ -146,15 +166,26 @@ void run_log(struct run *r, uint64_t item, const void *p, size_t n);
 MUST_CHECK enum error run_keep_file(
     struct run *r, uint64_t item, const char *name, const char *path, struct errtext *t);
 
+// A blob that an item's parameters name, put at `path` (which must not exist).
+MUST_CHECK enum error run_fetch(struct run *r,
+                                const struct sha256 *hash,
+                                uint64_t size,
+                                const char *path,
+                                struct errtext *t);
+
 struct workload {
     const char *name; // "fleet.uam"; unique
     const char *help; // a sentence or two
     const struct param *params;
-    const struct metric *metrics; // NULL: dynamic, names come with each item
-    bool collective; // may run as a gang: run() is called on every rank of it with the same
-                     // arguments; rank 0 of the group returns the results
-    bool commands;   // runs the user's commands: needs the coordinator's --allow-exec
-    bool open_names;   // a search space may have names that `params` has not
+    const struct metric *metrics;   // NULL: dynamic, names come with each item
+    const struct total_row *totals; // (optional)
+    const struct figure *figures;   // (optional)
+    bool totals_only; // a sweep without rows needs the totals alone: there are too many items
+                      // for their metrics
+    bool collective;  // may run as a gang: run() is called on every rank of it with the same
+                      // arguments; rank 0 of the group returns the results
+    bool commands;    // runs the user's commands: needs the coordinator's --allow-exec
+    bool open_names;  // a search space may have names that `params` has not
     bool volatile_metrics; // (optional) metrics measure time: not reproducible
     int64_t stall_ms;      // see Time
     // (optional) What the parameter table cannot say; also run by --catalog users. Text names

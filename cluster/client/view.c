@@ -150,6 +150,17 @@ static bool best_of(const struct value *progress, const char **metric, double *x
     return m && value_is_number(m);
 }
 
+// What the last round of a training says of itself first.
+static bool round_of(const struct value *progress, const char **metric, double *x)
+{
+    const struct value *last = progress ? value_find(progress, "last") : NULL;
+    if (!last || last->type != VALUE_MAP || !last->n || !value_is_number(&last->pairs[0].value))
+        return false;
+    *metric = last->pairs[0].key;
+    *x = value_number(&last->pairs[0].value);
+    return true;
+}
+
 static void write_last(struct view *v, const struct value *s)
 {
     const struct value *progress = value_find(s, "progress");
@@ -164,6 +175,11 @@ static void write_last(struct view *v, const struct value *s)
         curve_add(&v->best, x);
         buf_printf(&b, "best %s %.6g (trial %.0f)  ", metric, x,
                    show_number(value_find(progress, "best"), "trial"));
+        spark(&v->best, v->unicode, &b);
+    } else if (round_of(progress, &metric, &x)) {
+        curve_add(&v->best, x);
+        buf_printf(&b, "round %.0f/%.0f %s %.6g  ", show_number(progress, "iteration"),
+                   show_number(progress, "iterations"), metric, x);
         spark(&v->best, v->unicode, &b);
     } else if (progress && value_find(progress, "front_size")) {
         buf_printf(&b, "front of %.0f points", show_number(progress, "front_size"));

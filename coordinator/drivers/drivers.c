@@ -5,9 +5,10 @@
 #include "coordinator/drivers/search.h"
 #include "coordinator/drivers/serve.h"
 #include "coordinator/drivers/sweep.h"
+#include "coordinator/drivers/train.h"
 
 const struct driver *const drivers[] = {
-    &sweep_driver, &search_driver, &generate_driver, &serve_driver, NULL,
+    &sweep_driver, &search_driver, &generate_driver, &serve_driver, &train_driver, NULL,
 };
 
 const struct driver *driver_find(const char *kind)

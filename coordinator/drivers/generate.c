@@ -171,9 +171,9 @@ static void restore(void *state, uint64_t item, const struct value *params)
 }
 
 #define PARAMS                                                                                 \
-    "model", "numerics", "threads", "attention", "placement", "kv", "chat", "max_tokens",      \
-        "ignore_eos", "sampling", "stop", "logits", "top_logprobs", "score", "routing",        \
-        "stream"
+    "model", "numerics", "threads", "attention", "placement", "replicas", "experts", "kv",     \
+        "chat", "max_tokens", "ignore_eos", "sampling", "stop", "logits", "top_logprobs",      \
+        "score", "routing", "stream"
 
 static const char *const param_keys[] = {PARAMS, NULL};
 static const char *const keys[] = {"prompts", "shard", PARAMS, NULL};

@@ -141,6 +141,7 @@ enum error search_parse(struct search *s, const struct driver_setup *setup, stru
         || (e = check_volatile(s, &job)))
         return e;
     history_init(&s->history, s->space, &s->objectives, setup->seed);
+    s->history.window = s->window;
     s->next = point_room(s);
     if ((e = parse_enqueue(s, &job)))
         return e;

@@ -104,8 +104,8 @@ static void step(void *state, struct driver_output *out)
 }
 
 #define PARAMS                                                                                 \
-    "model", "numerics", "threads", "attention", "placement", "kv", "chat", "cache_tokens",    \
-        "streams"
+    "model", "numerics", "threads", "attention", "placement", "replicas", "experts", "kv",     \
+        "chat", "cache_tokens", "streams"
 
 static const char *const param_keys[] = {PARAMS, NULL};
 static const char *const keys[] = {"model_name", "api_key", "max_tokens",

@@ -8,7 +8,8 @@
 //   shard          items a shard; left out: adaptive
 //   rows           a line of JSON for every item, in order, as the blob rows.jsonl
 //
-// Result: {items, failed, metrics: {name: fold}}, with a grid {items, failed,
+// Result: {items, failed, metrics: {name: fold}}, with what sweep_totals.h says of a
+// workload that keeps sums, with a grid {items, failed,
 // points: [{params, failed, metrics}]}; with rows also rows: the SHA-256 of
 // that blob.  But for lines and rows a job costs the same whatever its size.
 //

@@ -162,6 +162,9 @@ enum error sweep_parse(struct sweep *s, const struct driver_setup *setup, struct
     s->metrics = setup->workload.metrics;
     while (s->metrics && s->metrics[s->n_metrics])
         s->n_metrics++;
+    s->totals = sweep_totals_create(setup->workload.catalog, s->arena);
+    s->no_totals =
+        arena_alloc(s->arena, (sweep_totals_count(s->totals) + 1) * sizeof(struct total));
     if ((e = parse_grid(s, &job, setup)) || (e = parse_items(s, &job))
         || (e = parse_rows(s, &job)))
         return e;

@@ -50,6 +50,31 @@ void sweep_finish_point(struct sweep *s, struct sweep_point *p)
     drop_folds(p);
 }
 
+// Metrics, unless the totals are all that came, and totals.
+static void put_sums(const struct sweep *s, uint32_t i, struct arena *a, struct value *v)
+{
+    const struct sweep_point *p = &s->state[i];
+    bool bare = sweep_totals_only(s->totals) && !s->rows;
+
+    if (!bare)
+        value_set(a, v, "metrics", p->metrics ? *p->metrics : metrics_of(s, p, a));
+    if (s->totals)
+        sweep_totals_put(s->totals, p->totals ? p->totals : s->no_totals, a, v);
+}
+
+static struct value pooled(const struct sweep *s, struct arena *a)
+{
+    uint32_t n = sweep_totals_count(s->totals);
+    struct total *sums = arena_alloc(a, n * sizeof *sums);
+    struct value v = value_map();
+
+    for (uint32_t i = 0; i < s->n_points; i++)
+        for (uint32_t k = 0; s->state[i].totals && k < n; k++)
+            totals_add(&sums[k], s->state[i].totals[k]);
+    sweep_totals_put(s->totals, sums, a, &v);
+    return v;
+}
+
 static struct value point_value(const struct sweep *s, uint32_t i, struct arena *a)
 {
     const struct sweep_point *p = &s->state[i];
@@ -57,7 +82,7 @@ static struct value point_value(const struct sweep *s, uint32_t i, struct arena 
 
     value_set(a, &v, "params", s->points.items[i]);
     value_set(a, &v, "failed", value_uint(p->n_failed));
-    value_set(a, &v, "metrics", p->metrics ? *p->metrics : metrics_of(s, p, a));
+    put_sums(s, i, a, &v);
     return v;
 }
 
@@ -154,7 +179,9 @@ void sweep_finish(struct sweep *s, struct driver_output *out)
     if (s->grid)
         put_points(s, out, &v);
     else
-        value_set(a, &v, "metrics", metrics_of(s, s->state, a));
+        put_sums(s, 0, a, &v);
+    if (s->grid && s->totals)
+        value_set(a, &v, "pooled", pooled(s, a));
     if (s->rows)
         put_rows(s, out, &v);
     out->result = v;

@@ -14,6 +14,7 @@
 #include "common/fold.h"
 #include "common/value.h"
 #include "coordinator/driver.h"
+#include "coordinator/drivers/sweep_totals.h"
 #include "coordinator/spec.h"
 
 enum {
@@ -31,6 +32,7 @@ struct sweep_point {
     uint64_t n_told;
     uint64_t n_failed;
     struct value *metrics; // complete: map name -> fold's result
+    struct total *totals;  // NULL: nothing came yet
 };
 
 // What an item gave, when rows are wanted.
@@ -59,7 +61,9 @@ struct sweep {
     struct sweep_point *state; // [n_points]
     uint64_t n_told;
     uint64_t n_failed;
-    struct fold **incoming; // [n_metrics], where packed folds are looked at first
+    const struct sweep_totals *totals; // NULL: the workload keeps none
+    const struct total *no_totals;     // zeros
+    struct fold **incoming;            // [n_metrics], where packed folds are looked at first
     // Dynamic metrics, by first appearance.
     const char **names;
     uint32_t n_names, cap_names;

@@ -191,10 +191,14 @@ static void read_outcome(struct sweep *s, struct tale *t)
         readable = s->metrics && t->view.n_metrics == s->n_metrics;
     if (!e && t->view.form == OUTCOME_FOLDS)
         readable = s->metrics && t->view.n_metrics == s->n_metrics && !s->rows && one_point;
+    if (!e && t->view.form == OUTCOME_NONE)
+        readable = t->view.n_totals && sweep_totals_only(s->totals) && !s->rows;
     if (!e && t->view.form == OUTCOME_NAMED)
         readable = !s->metrics
                    && !pack_read(t->view.body, t->view.n_body, s->scratch, &t->named, NULL)
                    && t->named.type == VALUE_LIST && t->named.n == o->count;
+    readable = readable && t->view.n_totals == sweep_totals_count(s->totals)
+               && (one_point || !t->view.n_totals);
     mark_failed(s, t);
     if (!readable)
         fail_all(s, t);
@@ -214,6 +218,16 @@ static uint32_t count_failed(const struct tale *t, uint32_t from, uint32_t to)
     return n;
 }
 
+// What is left of the view after the rest was found good.
+static void tell_totals(struct sweep *s, const struct tale *t, struct sweep_point *p)
+{
+    if (!t->view.n_totals)
+        return;
+    if (!p->totals)
+        p->totals = arena_alloc(s->arena, t->view.n_totals * sizeof *p->totals);
+    sweep_totals_add(s->totals, p->totals, &t->view, s->scratch);
+}
+
 // Items [from, to) of the run, all of one point.
 static void tell_point(struct sweep *s, struct tale *t, uint32_t from, uint32_t to)
 {
@@ -226,6 +240,7 @@ static void tell_point(struct sweep *s, struct tale *t, uint32_t from, uint32_t 
         add_named(s, t, p, from, to);
     else if (t->view.form == OUTCOME_FOLDS && !merge_folds(s, t, p))
         fail_all(s, t);
+    tell_totals(s, t, p);
     uint32_t n_failed = count_failed(t, from, to);
     p->n_failed += n_failed;
     s->n_failed += n_failed;
@@ -256,6 +271,6 @@ void sweep_tell(struct sweep *s, const struct outcome *o)
     }
     for (uint32_t i = 0; s->rows && i < o->count; i++)
         keep_row(s, &t, i);
-    if (t.failed)
+    if (t.failed || s->totals)
         arena_reset(s->scratch);
 }

@@ -81,7 +81,19 @@ MUST_CHECK enum error algorithm_ask(const struct algorithm *a,
 
 extern const struct algorithm random_algorithm, sobol_algorithm, ga_algorithm, tpe_algorithm,
     hillclimb_algorithm;
-extern const struct algorithm cmaes_algorithm, gp_algorithm, asha_algorithm,
-    hyperband_algorithm;
+extern const struct algorithm grid_algorithm;
+extern const struct algorithm aco_algorithm;
+extern const struct algorithm anneal_algorithm;
+extern const struct algorithm evolution_algorithm;
+extern const struct algorithm cmaes_algorithm;
+extern const struct algorithm gp_algorithm;
+extern const struct algorithm asha_algorithm;
+extern const struct algorithm hyperband_algorithm;
+extern const struct algorithm linesearch_algorithm;
+extern const struct algorithm mcts_algorithm;
+extern const struct algorithm nsga2_algorithm;
+extern const struct algorithm portfolio_algorithm;
+extern const struct algorithm smbo_algorithm;
+extern const struct algorithm reinforce_algorithm;
 
 #endif

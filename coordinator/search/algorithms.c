@@ -16,11 +16,28 @@ enum { OWN_TRIES = 24, RANDOM_TRIES = 2000, SCAN_STEPS = 2000000 };
 enum { ENTITY_FALLBACK = 0xF0 };
 
 const struct algorithm *const algorithms[] = {
-    &random_algorithm,    &sobol_algorithm,
-    &ga_algorithm,        &tpe_algorithm,
-    &hillclimb_algorithm, &cmaes_algorithm,
-    &gp_algorithm,        &asha_algorithm,
-    &hyperband_algorithm, NULL,
+    // clang-format off
+    &portfolio_algorithm,
+    &random_algorithm,
+    &sobol_algorithm,
+    &grid_algorithm,
+    &hillclimb_algorithm,
+    &anneal_algorithm,
+    &evolution_algorithm,
+    &ga_algorithm,
+    &nsga2_algorithm,
+    &tpe_algorithm,
+    &cmaes_algorithm,
+    &gp_algorithm,
+    &asha_algorithm,
+    &hyperband_algorithm,
+    &linesearch_algorithm,
+    &aco_algorithm,
+    &mcts_algorithm,
+    &smbo_algorithm,
+    &reinforce_algorithm,
+    NULL,
+    // clang-format on
 };
 
 const struct algorithm *algorithm_find(const char *name)
@@ -34,7 +51,7 @@ const struct algorithm *algorithm_find(const char *name)
 const struct algorithm *algorithm_default(const struct space *s)
 {
     (void)s;
-    return &tpe_algorithm;
+    return &portfolio_algorithm;
 }
 
 // --- options --------------------------------------------------------------------

@@ -27,6 +27,8 @@ struct history {
     const struct space *space;
     const struct objectives *objectives;
     uint64_t seed;
+    // Trial i is asked once the trials up to i - window are told; 0: not known.
+    uint32_t window;
     uint32_t n_warm;
     uint32_t n_asked; // records
     uint32_t n_told;

@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: MIT
 // search_quality - our algorithms next to published ones, evaluation by evaluation.
 //
-//   search_quality tables|functions|recipes [--seeds N] [--trials N] [--window N]
+//   search_quality tables|functions|fronts|recipes [--seeds N] [--trials N] [--window N]
 //                  [--only NAME] [--algorithm NAME,…] [--options "key: value, …"]
 //                  [--raw FILE]
 //
 // Baselines are the files of the optimiser and circuit fixtures (SHOAL_FIXTURES,
 // else ../shared/fixtures): the best value after 100, 300 and 1,000 evaluations,
 // one row a seed.  p is the one-sided Mann-Whitney probability that ours would
-// be that much worse if both were alike: below 0.05 ours is worse.  With random
-// and tpe both run, "tpe < random" is asked of ours and of theirs alike.
+// be that much worse if both were alike: below 0.05 ours is worse.  `best` stands
+// for the baseline whose median is least in that row.  With random and tpe both run,
+// "tpe < random" is asked of ours and of theirs alike.  The last lines count the rows.
 #include <unistd.h>
+
+#include "coordinator/search/algorithm.h"
+#include "coordinator/search/hypervolume.h"
 
 #include "tests/bench/abc_process.h"
 #include "tests/bench/lab.h"
-#include "worker/evaluate/function.h"
+#include "tests/bench/ours/quality_functions.h"
 
-enum { BUDGETS = 3 };
+enum { SEEDS_MAX = 64, BUDGETS = 3 };
 
 static const uint32_t budgets[BUDGETS] = {100, 300, 1000};
 
@@ -34,19 +38,36 @@ struct contender {
     const char *baselines[5];
 };
 
-enum { RANDOM = 0, TPE = 2, N_CONTENDERS = 9 };
+#define TPE_OF_ANY "tpe_fixed_uv", "tpe", "optuna_tpe", "optuna_motpe"
 
-static const struct contender contenders[N_CONTENDERS] = {
+static const struct contender contenders[] = {
     {"random", "name: random", {"random", NULL}},
     {"sobol", "name: sobol", {"sobol", "random", NULL}},
-    {"tpe", "name: tpe", {"tpe_fixed_uv", "tpe", "optuna_tpe", NULL}},
+    {"tpe", "name: tpe", {TPE_OF_ANY, NULL}},
     {"tpe-joint", "name: tpe, multivariate: true", {"tpe_fixed_mv", "optuna_tpe_group", NULL}},
-    {"ga", "name: ga", {"deap_ga", "regevo", NULL}},
+    {"ga", "name: ga", {"deap_ga", "regevo", "deap_nsga2_pop40", NULL}},
     {"ga-regevo", "name: ga", {"regevo", NULL}},
-    {"hillclimb", "name: hillclimb", {"hillclimb", NULL}},
-    {"cmaes", "name: cmaes", {"cmaes", NULL}},
-    {"gp", "name: gp", {"optuna_tpe", "tpe_fixed_uv", NULL}},
+    {"hillclimb", "name: hillclimb", {"hillclimb", "random", NULL}},
+    {"anneal", "name: anneal", {"hillclimb", "random", NULL}},
+    {"evolution", "name: evolution", {"regevo", "random", NULL}},
+    {"nsga2", "name: nsga2", {"deap_nsga2_pop40", "deap_ga", "random", NULL}},
+    {"aco", "name: aco", {"random", NULL}},
+    {"mcts", "name: mcts", {"uct_c0.3", "random", NULL}},
+    {"mcts-bisect", "name: mcts, bisect: true", {"uct_c0.3", "random", NULL}},
+    {"smbo", "name: smbo", {"optuna_tpe", "random", NULL}},
+    {"reinforce", "name: reinforce", {"random", NULL}},
+    {"linesearch", "name: linesearch", {"hillclimb", "random", NULL}},
+    {"gp", "name: gp", {"tpe_fixed_uv", "optuna_tpe", "random", NULL}},
+    {"cmaes", "name: cmaes", {"cmaes", "random", NULL}},
+    {"portfolio", "name: portfolio", {"best", NULL}},
 };
+
+enum { RANDOM = 0, TPE = 2, N_CONTENDERS = sizeof contenders / sizeof contenders[0] };
+
+// Rows that had a baseline, by contender.
+static struct {
+    uint32_t n, n_worse, n_better;
+} counts[N_CONTENDERS];
 
 struct problem {
     const char *name;
@@ -55,6 +76,7 @@ struct problem {
     const struct value *runs; // baseline name -> list of [after 100, after 300, after 1000]
     struct abc *abc;          // of recipes, else NULL
     double resyn2;            // what its recipe reaches
+    const double *reference;  // of several objectives: what counts is minus the hypervolume
 };
 
 static const char *fixture(const struct settings *s, const char *name, struct arena *a)
@@ -62,30 +84,121 @@ static const char *fixture(const struct settings *s, const char *name, struct ar
     return arena_printf(a, "%s/%s", s->fixtures, name);
 }
 
+static struct value read_yaml(const char *path, struct arena *a)
+{
+    FILE *f = fopen(path, "rb");
+    struct errtext t;
+    struct value v;
+    struct buf b;
+    size_t n;
+
+    if (!f)
+        lab_die(path, "cannot be opened");
+    buf_init(&b, YAML_BYTES_MAX);
+    do {
+        uint8_t chunk[65536];
+        n = fread(chunk, 1, sizeof chunk, f);
+        buf_put(&b, chunk, n);
+    } while (n);
+    (void)fclose(f);
+    if (yaml_parse(buf_cstr(&b), b.n, path, a, &v, &t))
+        lab_die("yaml", t.text);
+    buf_fini(&b);
+    return v;
+}
+
+static const struct value *get(const struct value *map, const char *key)
+{
+    const struct value *v = value_find(map, key);
+    if (!v)
+        lab_die("the fixtures lack", key);
+    return v;
+}
+
 // --- comparing ----------------------------------------------------------------------
-static const struct value *
-baseline_of(const struct problem *p, const struct contender *c, const char **name)
+static uint32_t
+column(const struct problem *p, const struct value *runs, uint32_t budget, double *out)
+{
+    double sign = p->reference ? -1 : 1;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; runs && i < runs->n && n < SEEDS_MAX; i++) {
+        const struct value *row = &runs->items[i];
+        if (budget < row->n && value_is_number(&row->items[budget]))
+            out[n++] = sign * value_number(&row->items[budget]);
+    }
+    return n;
+}
+
+// With the least median at the budget.
+static const struct value *best_of(const struct problem *p, uint32_t budget, const char **name)
+{
+    const struct value *best = NULL;
+    double least = INFINITY;
+
+    for (uint32_t i = 0; p->runs && i < p->runs->n; i++) {
+        const struct value *v = &p->runs->pairs[i].value;
+        double x[SEEDS_MAX];
+        const struct value *runs = v->type == VALUE_MAP ? get(v, "runs") : v;
+        uint32_t n = column(p, runs, budget, x);
+        double median = n ? lab_quantile(x, n, 0.5) : INFINITY;
+        if (median >= least)
+            continue;
+        least = median;
+        best = runs;
+        *name = p->runs->pairs[i].key;
+    }
+    return best;
+}
+
+static const struct value *baseline_of(const struct problem *p,
+                                       const struct contender *c,
+                                       uint32_t budget,
+                                       const char **name)
 {
     for (uint32_t i = 0; p->runs && c->baselines[i]; i++) {
+        double x[SEEDS_MAX];
+        if (strcmp(c->baselines[i], "best") == 0)
+            return best_of(p, budget, name);
         const struct value *v = value_find(p->runs, c->baselines[i]);
         *name = c->baselines[i];
-        if (v)
-            return v->type == VALUE_MAP ? lab_get(v, "runs") : v;
+        if (v && v->type == VALUE_MAP)
+            v = get(v, "runs");
+        if (v && column(p, v, budget, x))
+            return v;
     }
     return NULL;
 }
 
+static void count(const struct contender *c, double p_worse, double p_better)
+{
+    size_t i = (size_t)(c - contenders);
+    counts[i].n++;
+    counts[i].n_worse += p_worse < 0.05;
+    counts[i].n_better += p_better < 0.05;
+}
+
+static void print_counts(void)
+{
+    printf("\n%-12s rows  not worse        better\n", "");
+    for (size_t i = 0; i < N_CONTENDERS; i++)
+        if (counts[i].n)
+            printf("%-12s %4u  %4u (%3.0f %%)    %4u (%3.0f %%)\n", contenders[i].label,
+                   counts[i].n, counts[i].n - counts[i].n_worse,
+                   100.0 * (counts[i].n - counts[i].n_worse) / counts[i].n, counts[i].n_better,
+                   100.0 * counts[i].n_better / counts[i].n);
+}
+
 static void print_row(const struct problem *p,
                       const struct contender *c,
-                      double ours[BUDGETS][LAB_SEEDS_MAX],
+                      double ours[BUDGETS][SEEDS_MAX],
                       const struct settings *s)
 {
-    const char *name = "-";
-    const struct value *runs = baseline_of(p, c, &name);
-
     for (uint32_t b = 0; b < BUDGETS && budgets[b] <= s->n_trials; b++) {
-        double theirs[LAB_SEEDS_MAX];
-        uint32_t n = lab_column(runs, b, theirs);
+        double theirs[SEEDS_MAX];
+        const char *name = "-";
+        const struct value *runs = baseline_of(p, c, b, &name);
+        uint32_t n = column(p, runs, b, theirs);
         double low = lab_quantile(ours[b], s->n_seeds, 0.25);
         double median = lab_quantile(ours[b], s->n_seeds, 0.5);
         double high = lab_quantile(ours[b], s->n_seeds, 0.75);
@@ -98,6 +211,7 @@ static void print_row(const struct problem *p,
                    p_worse < 0.05    ? " WORSE"
                    : p_better < 0.05 ? " better"
                                      : "");
+            count(c, p_worse, p_better);
         }
         printf("\n");
     }
@@ -117,7 +231,7 @@ static bool is_in_list(const char *list, const char *name)
 static void put_raw(const struct problem *p,
                     const struct contender *c,
                     uint32_t seed,
-                    double ours[BUDGETS][LAB_SEEDS_MAX],
+                    double ours[BUDGETS][SEEDS_MAX],
                     const struct settings *s)
 {
     if (!s->raw)
@@ -147,13 +261,21 @@ print_gain(const struct problem *p, const struct contender *c, const double *bes
     printf("%-20s %-10s all %u winners proved equivalent by cec\n", p->name, c->label, n);
 }
 
+// What the first n trials came to; the less the better.
+static double value_of(const struct problem *p, const double *rows, uint32_t n)
+{
+    if (!p->reference)
+        return lab_best(rows, p->lab.n_metrics, n);
+    return -hypervolume_of(rows, n, p->lab.n_metrics, p->reference);
+}
+
 static void contend(const struct problem *p,
                     const struct contender *c,
                     const struct settings *s,
-                    double ours[BUDGETS][LAB_SEEDS_MAX])
+                    double ours[BUDGETS][SEEDS_MAX])
 {
     double *rows = mem_alloc(LAB_TRIALS_MAX * p->lab.n_metrics * sizeof *rows);
-    double winners[LAB_SEEDS_MAX];
+    double winners[SEEDS_MAX];
     char job[8192];
 
     for (uint32_t seed = 0; seed < s->n_seeds; seed++) {
@@ -163,11 +285,11 @@ static void contend(const struct problem *p,
         if (p->abc)
             abc_begin(p->abc);
         uint32_t n = lab_run(&p->lab, job, seed + 1, rows);
-        winners[seed] = lab_best(rows, p->lab.n_metrics, n);
+        winners[seed] = value_of(p, rows, n);
         if (p->abc && !abc_proves(p->abc, p->abc->winner, winners[seed]))
             lab_die(p->abc->winner, "is another circuit");
         for (uint32_t b = 0; b < BUDGETS; b++)
-            ours[b][seed] = lab_best(rows, p->lab.n_metrics, budgets[b] < n ? budgets[b] : n);
+            ours[b][seed] = value_of(p, rows, budgets[b] < n ? budgets[b] : n);
         put_raw(p, c, seed, ours, s);
     }
     print_row(p, c, ours, s);
@@ -179,15 +301,14 @@ static void contend(const struct problem *p,
 // Where the baseline's tpe beats its random search, so must ours.
 static void compare_with_chance(const struct problem *p,
                                 const struct settings *s,
-                                double ours[N_CONTENDERS][BUDGETS][LAB_SEEDS_MAX])
+                                double ours[N_CONTENDERS][BUDGETS][SEEDS_MAX])
 {
     const char *name;
-    const struct value *tpe = baseline_of(p, &contenders[TPE], &name);
-    const struct value *chance = baseline_of(p, &contenders[RANDOM], &name);
 
     for (uint32_t b = 0; b < BUDGETS && budgets[b] <= s->n_trials; b++) {
-        double x[LAB_SEEDS_MAX], y[LAB_SEEDS_MAX];
-        uint32_t n = lab_column(tpe, b, x), m = lab_column(chance, b, y);
+        double x[SEEDS_MAX], y[SEEDS_MAX];
+        uint32_t n = column(p, baseline_of(p, &contenders[TPE], b, &name), b, x);
+        uint32_t m = column(p, baseline_of(p, &contenders[RANDOM], b, &name), b, y);
         double own = lab_larger_p(ours[RANDOM][b], s->n_seeds, ours[TPE][b], s->n_seeds);
         printf("%-20s tpe < random %3u  ours p=%.3g", p->name, budgets[b], own);
         if (n && m) {
@@ -199,15 +320,26 @@ static void compare_with_chance(const struct problem *p,
     fflush(stdout);
 }
 
+// Of the table as it is compiled.
+static bool exists(const struct contender *c)
+{
+    char name[64];
+    (void)snprintf(name, sizeof name, "%s", c->algorithm + strlen("name: "));
+    if (strchr(name, ','))
+        *strchr(name, ',') = 0;
+    return algorithm_find(name) != NULL;
+}
+
 static void contend_all(const struct problem *p, const struct settings *s)
 {
-    static double ours[N_CONTENDERS][BUDGETS][LAB_SEEDS_MAX];
+    static double ours[N_CONTENDERS][BUDGETS][SEEDS_MAX];
     bool has_run[N_CONTENDERS] = {false};
 
     if (s->only && !strstr(p->name, s->only))
         return;
     for (size_t i = 0; i < N_CONTENDERS; i++) {
-        has_run[i] = !s->algorithm || is_in_list(s->algorithm, contenders[i].label);
+        has_run[i] = !s->algorithm ? exists(&contenders[i])
+                                   : is_in_list(s->algorithm, contenders[i].label);
         if (has_run[i])
             contend(p, &contenders[i], s, ours[i]);
     }
@@ -245,7 +377,7 @@ static void read_table(const char *path, struct table *t)
 static bool look_up_recipe(void *ctx, const struct value *params, double *y)
 {
     const struct table *t = ctx;
-    const struct value *recipe = lab_get(params, "recipe");
+    const struct value *recipe = get(params, "recipe");
     int32_t at = 0;
 
     for (uint32_t i = 0; i < recipe->n; i++)
@@ -264,7 +396,7 @@ static const char *const adp_metrics[] = {"adp", NULL};
 static void run_tables(const struct settings *s, struct arena *a)
 {
     static const char *const circuits[] = {"ctrl", "int2float"};
-    struct value all = lab_read_yaml(fixture(s, "abc/tab_baselines.json", a), a);
+    struct value all = read_yaml(fixture(s, "abc/tab_baselines.json", a), a);
     struct table *t = mem_alloc(sizeof *t);
 
     for (int i = 0; i < 2; i++) {
@@ -272,114 +404,27 @@ static void run_tables(const struct settings *s, struct arena *a)
         struct problem p = {.name = circuits[i],
                             .body = RECIPES("5"),
                             .lab = {adp_metrics, 1, look_up_recipe, t},
-                            .runs = lab_get(lab_get(&all, circuits[i]), "runs")};
+                            .runs = get(get(&all, circuits[i]), "runs")};
         contend_all(&p, s);
     }
     mem_free(t);
 }
 
 // --- functions ------------------------------------------------------------------------
-static const struct function *find_function(const char *name)
+typedef bool (*nth_function_fn)(uint32_t i, struct quality_function *q, struct arena *a);
+
+static void run_functions(const struct settings *s, nth_function_fn nth, struct arena *a)
 {
-    const struct function *const tables[] = {function_continuous, function_fronts,
-                                             function_models};
-    for (int i = 0; i < 3; i++)
-        for (const struct function *f = tables[i]; f->name; f++)
-            if (strcmp(f->name, name) == 0)
-                return f;
-    lab_die("no function", name);
-    return NULL;
-}
+    struct value all = read_yaml(fixture(s, "optimisers/baselines.json", a), a);
+    struct quality_function q;
 
-static bool evaluate(void *ctx, const struct value *params, double *y)
-{
-    static struct point p;
-    const struct function *f = ctx;
-    const struct value *x = value_find(params, "x");
-    struct errtext t;
-
-    p.over = params;
-    p.base = NULL;
-    p.n = x ? x->n : 0;
-    for (uint32_t i = 0; x && i < x->n; i++)
-        p.x[i] = value_number(&x->items[i]);
-    if (f->evaluate(&p, y, &t))
-        lab_die(f->name, t.text);
-    return true;
-}
-
-#define CONDTREE                                                                               \
-    "space: {model: {type: choice, values: {svm: {svm.C: {type: float, low: 1e-3, high: 1e3, " \
-    "log: true}, svm.kernel: {type: choice, values: {linear: {}, rbf: {svm.rbf.gamma: {type: " \
-    "float, low: 1e-5, high: 10, log: true}}}}}, forest: {forest.trees: {type: int, low: 10, " \
-    "high: 500, log: true}, forest.depth: {type: int, low: 1, high: 20}, forest.criterion: "   \
-    "{type: choice, values: [gini, entropy, log_loss]}}, mlp: {mlp.layers: {type: choice, "    \
-    "values: {1: {mlp.units0: &u {type: int, low: 16, high: 512, log: true}}, 2: "             \
-    "{mlp.units0: *u, mlp.units1: *u}, 3: {mlp.units0: *u, mlp.units1: *u, mlp.units2: *u}, "  \
-    "4: {mlp.units0: *u, mlp.units1: *u, mlp.units2: *u, mlp.units3: *u}}}, mlp.opt: {type: "  \
-    "choice, values: {adam: {}, sgd: {mlp.sgd.momentum: {type: float, low: 0, high: "          \
-    "0.99}}}}, "                                                                               \
-    "mlp.lr: {type: float, low: 1e-5, high: 0.1, log: true}}}}}\n"
-
-#define ACCEL "space: {pe_x: {type: int, low: 0, high: 5}, pe_y: {type: int, low: 0, high: 5}}"
-
-static const struct {
-    const char *function, *baseline, *space;
-} discrete[] = {
-    {"condtree", "condtree_v1", CONDTREE},
-    {"nk_n20_q4_k3", "nk_n20_q4_k3",
-     "space: {x: {type: sequence, length: 20, of: {type: choice, values: [0, 1, 2, 3]}}}\n"},
-    {"accel_edp", "accel_edp_v1",
-     "space: {pe_x: {type: choice, values: [1, 2, 4, 8, 16, 32]}, pe_y: {type: choice, values: "
-     "[1, 2, 4, 8, 16, 32]}, l1_kb: {type: choice, values: [1, 2, 4, 8, 16, 32, 64]}, l2_kb: "
-     "{type: choice, values: [32, 64, 128, 256, 512, 1024]}, bw: {type: choice, values: [4, 8, "
-     "16, 32, 64]}, dataflow: {type: choice, values: [ws, os, is]}, batch: {type: choice, "
-     "values: "
-     "[1, 2, 4, 8]}, freq_mhz: {type: choice, values: [200, 400, 600, 800, 1000]}}\n"},
-};
-
-static const struct {
-    const char *name;
-    double low, high;
-} boxes[] = {
-    {"sphere", -5.12, 5.12},     {"rosenbrock", -5, 10},     {"rastrigin", -5.12, 5.12},
-    {"ackley", -32.768, 32.768}, {"griewank", -600, 600},    {"levy", -10, 10},
-    {"schwefel", -500, 500},     {"styblinski_tang", -5, 5},
-};
-
-static void run_one(const struct settings *s,
-                    const struct value *results,
-                    const char *function,
-                    const char *name,
-                    const char *space,
-                    struct arena *a)
-{
-    const struct function *f = find_function(function);
-    struct problem p = {
-        .name = name,
-        .body = arena_printf(a, "%s\nobjectives: [{metric: %s}]", space, f->metrics[0]),
-        .lab = {f->metrics, 1, evaluate, (void *)f},
-        .runs = value_find(results, name)};
-    while (f->metrics[p.lab.n_metrics])
-        p.lab.n_metrics++;
-    contend_all(&p, s);
-}
-
-static void run_functions(const struct settings *s, struct arena *a)
-{
-    static const int dims[] = {5, 10, 20};
-    struct value all = lab_read_yaml(fixture(s, "optimisers/baselines.json", a), a);
-    const struct value *results = lab_get(&all, "results");
-
-    for (size_t i = 0; i < sizeof discrete / sizeof discrete[0]; i++)
-        run_one(s, results, discrete[i].function, discrete[i].baseline, discrete[i].space, a);
-    for (size_t i = 0; i < 3 * sizeof boxes / sizeof boxes[0]; i++) {
-        int d = dims[i % 3];
-        const char *name = arena_printf(a, "%s_d%d", boxes[i / 3].name, d);
-        const char *space = arena_printf(
-            a, "space: {x: {type: sequence, length: %d, of: {type: float, low: %g, high: %g}}}",
-            d, boxes[i / 3].low, boxes[i / 3].high);
-        run_one(s, results, boxes[i / 3].name, name, space, a);
+    for (uint32_t i = 0; nth(i, &q, a); i++) {
+        struct problem p = {.name = q.name,
+                            .body = q.body,
+                            .lab = {q.metrics, q.n_metrics, quality_evaluate, q.ctx},
+                            .runs = value_find(get(&all, "results"), q.name),
+                            .reference = q.reference};
+        contend_all(&p, s);
     }
 }
 
@@ -390,7 +435,7 @@ static struct value recipe_runs(const struct value *circuit, struct arena *a)
 {
     static const char *const at[BUDGETS] = {"best_adp_100", "best_adp_300", "best_adp_1000"};
     static const char *const kinds[] = {"random", "tpe", "regevo", "hillclimb"};
-    const struct value *runs = lab_get(circuit, "runs");
+    const struct value *runs = get(circuit, "runs");
     struct value out = value_map();
 
     for (int k = 0; k < 4; k++) {
@@ -402,7 +447,7 @@ static struct value recipe_runs(const struct value *circuit, struct arena *a)
             if (strncmp(p->key, kinds[k], strlen(kinds[k])) != 0)
                 continue;
             for (int b = 0; b < BUDGETS; b++)
-                value_push(a, &row, *lab_get(&p->value, at[b]));
+                value_push(a, &row, *get(&p->value, at[b]));
             // A seed that ran for 300 and again for 1000 counts once, by the longer run.
             const char *twin = arena_printf(a, "%.*s1000", (int)(strlen(p->key) - 3), p->key);
             if (is_longer || !value_find(runs, twin))
@@ -430,16 +475,16 @@ static void add_rows_of_one(struct value *runs,
 static void run_recipes(const struct settings *s, struct arena *a)
 {
     static const char *const circuits[] = {"ctrl", "int2float", "cavlc", "priority"};
-    struct value all = lab_read_yaml(fixture(s, "abc/baselines.json", a), a);
+    struct value all = read_yaml(fixture(s, "abc/baselines.json", a), a);
 
     for (int i = 0; i < 4; i++) {
-        const struct value *circuit = lab_get(lab_get(&all, "circuits"), circuits[i]);
+        const struct value *circuit = get(get(&all, "circuits"), circuits[i]);
         struct value runs = recipe_runs(circuit, a);
         if (s->only && strcmp(circuits[i], s->only) != 0)
             continue;
         if (s->n_trials == 100) {
-            add_rows_of_one(&runs, "tpe", lab_get(circuit, "tpe_100_seeds"), a);
-            add_rows_of_one(&runs, "random", lab_get(circuit, "random_100_chunks"), a);
+            add_rows_of_one(&runs, "tpe", get(circuit, "tpe_100_seeds"), a);
+            add_rows_of_one(&runs, "random", get(circuit, "random_100_chunks"), a);
         }
         struct abc *abc = abc_start(fixture(s, "abc", a), circuits[i]);
         struct problem p = {.name = circuits[i],
@@ -447,7 +492,7 @@ static void run_recipes(const struct settings *s, struct arena *a)
                             .lab = {adp_metrics, 1, abc_evaluate, abc},
                             .runs = &runs,
                             .abc = abc,
-                            .resyn2 = value_number(lab_get(lab_get(circuit, "resyn2"), "adp"))};
+                            .resyn2 = value_number(get(get(circuit, "resyn2"), "adp"))};
         contend_all(&p, s);
         abc_stop(abc);
     }
@@ -484,18 +529,21 @@ int main(int argc, char **argv)
         else
             lab_die("unknown option", argv[i]);
     }
-    if (s.n_seeds < 1 || s.n_seeds > LAB_SEEDS_MAX || s.n_trials > LAB_TRIALS_MAX)
+    if (s.n_seeds < 1 || s.n_seeds > SEEDS_MAX || s.n_trials > LAB_TRIALS_MAX)
         lab_die("out of range", "--seeds up to 64, --trials up to 4000");
     if (argc < 2 || access(s.fixtures, R_OK) != 0)
-        lab_die("usage", "search_quality tables|functions|recipes; needs the fixtures");
+        lab_die("usage", "search_quality tables|functions|fronts|recipes; needs the fixtures");
     if (strcmp(argv[1], "tables") == 0)
         run_tables(&s, a);
     else if (strcmp(argv[1], "functions") == 0)
-        run_functions(&s, a);
+        run_functions(&s, quality_function_at, a);
+    else if (strcmp(argv[1], "fronts") == 0)
+        run_functions(&s, quality_front_at, a);
     else if (strcmp(argv[1], "recipes") == 0)
         run_recipes(&s, a);
     else
         lab_die("no such suite", argv[1]);
+    print_counts();
     arena_destroy(a);
     return 0;
 }

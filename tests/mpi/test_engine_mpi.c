@@ -2,9 +2,9 @@
 // test_engine_mpi.c - a gang's logits are a single rank's, bit for bit.
 //
 // A plain program for mpirun -n 1, 2, 3, 4: returns 0 or 1.  Every fixture model,
-// exact and fast numerics, attention split and replicated, a step of several
-// sequences and single tokens after it; nothing to do where the larger fixtures are
-// not.
+// exact and fast numerics, attention split and replicated, experts sliced and whole by
+// every placement, a step of several sequences and single tokens after it; nothing to
+// do where the larger fixtures are not.
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,9 +56,31 @@ work(const struct model *m, struct group *g, const struct engine_options *o, con
         if (engine_step(e, runs, SEQUENCES))
             complain(name, "no step");
     }
+    struct engine_stats s;
+    engine_stats(e, &s);
+    bool can = group_size(g) > 1 && m->h.n_experts;
+    if ((o->experts == ENGINE_EXPERTS_WHOLE && can) != (s.whole_steps == 1 + AFTER)
+        && o->experts != ENGINE_EXPERTS_MEASURED)
+        complain(name, "experts did not go as told");
     engine_destroy(e);
     return logits;
 }
+
+// How a gang divides the work.
+static const struct plan {
+    const char *name; // of the complaint
+    enum engine_experts experts;
+    const char *placement;
+    uint32_t n_spare;
+    bool replicate;
+} plans[] = {
+    {"other bits, split", ENGINE_EXPERTS_SLICED, NULL, 0, false},
+    {"other bits, replicated", ENGINE_EXPERTS_SLICED, NULL, 0, true},
+    {"other bits, contiguous", ENGINE_EXPERTS_WHOLE, "contiguous", 0, false},
+    {"other bits, round-robin", ENGINE_EXPERTS_WHOLE, "round-robin", 1, true},
+    {"other bits, balanced", ENGINE_EXPERTS_WHOLE, "balanced", 2, false},
+    {"other bits, measured", ENGINE_EXPERTS_MEASURED, "balanced", 0, false},
+};
 
 static void try_model(const char *path, const char *name, struct group *g)
 {
@@ -75,12 +97,15 @@ static void try_model(const char *path, const char *name, struct group *g)
                                    .n_positions = 64 * SEQUENCES};
         float *want = work(m, one, &o, name);
         size_t n = (size_t)(1 + AFTER) * SEQUENCES * m->h.n_vocab * sizeof *want;
-        for (int replicate = 0; replicate < 2; replicate++) {
-            o.replicate = replicate;
-            o.n_threads = 1 + (uint32_t)replicate;
+        for (size_t k = 0; k < sizeof plans / sizeof plans[0]; k++) {
+            o.replicate = plans[k].replicate;
+            o.n_threads = 1 + (uint32_t)plans[k].replicate;
+            o.experts = plans[k].experts;
+            o.placement = plans[k].placement;
+            o.n_spare = plans[k].n_spare;
             float *got = work(m, g, &o, name);
             if (memcmp(got, want, n) != 0)
-                complain(name, replicate ? "other bits, replicated" : "other bits, split");
+                complain(name, plans[k].name);
             mem_free(got);
         }
         mem_free(want);

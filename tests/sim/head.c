@@ -178,6 +178,8 @@ static void recover(struct sim *s)
         } else if (k->kind == JOURNAL_POD && !pack_read(k->bytes, k->n, turn->arena, &v, &t)) {
             e.type = EVENT_RECOVER_POD;
             e.instance = v.items[0].type == VALUE_UINT ? v.items[0].u : (uint64_t)v.items[0].i;
+            e.pod = (enum pod_record)(v.items[1].type == VALUE_UINT ? (int)v.items[1].u
+                                                                    : (int)v.items[1].i);
             step(s, e, &fx);
         }
     }

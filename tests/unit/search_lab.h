@@ -15,6 +15,8 @@
 #include "coordinator/search/algorithm.h"
 #include "tests/unit/harness.h"
 
+enum { LAB_WINDOW = 16 }; // what the algorithm is told; tests ask at this or below
+
 struct lab {
     struct arena *arena;
     struct errtext t;
@@ -56,6 +58,7 @@ lab_open(struct lab *l, const char *space, const char *objectives, const char *a
 static inline void lab_start(struct lab *l, uint64_t seed)
 {
     history_init(&l->history, l->space, &l->objectives, seed);
+    l->history.window = LAB_WINDOW;
     l->state = l->algorithm->create(&l->history, l->knobs);
     l->next = lab_point(l);
 }

@@ -7,22 +7,35 @@
 #include "common/math.h"
 #include "tests/unit/search_lab.h"
 
-static const char *const names[] = {
-    "random",
-    "sobol",
-    "ga",
-    "tpe",
+// Every row of the table by its defaults, so that a new one is tested by being there,
+// and what else deserves it.
+static const char *const variants[] = {
     "{name: tpe, multivariate: true}",
     "{name: tpe, liar: false}",
     "{name: tpe, multivariate: true, liar: false}",
-    "hillclimb",
-    "cmaes",
-    "{name: gp, global: 24, local: 24, learn: 24}",
-    "asha",
-    "hyperband",
 };
 
-enum { N_NAMES = sizeof names / sizeof names[0] };
+enum { N_VARIANTS = sizeof variants / sizeof variants[0], NAMES_MAX = 64 };
+
+static const char *names[NAMES_MAX];
+static int n_names;
+
+// Those that follow a plan whatever they are told.
+static bool learns(const char *name)
+{
+    return strcmp(name, "random") != 0 && strcmp(name, "sobol") != 0
+           && strcmp(name, "grid") != 0;
+}
+
+static void collect_names(void)
+{
+    for (int i = 0; algorithms[i]; i++)
+        names[n_names++] = strcmp(algorithms[i]->name, "gp") == 0 // as it is it takes minutes
+                               ? "{name: gp, global: 24, local: 24, learn: 24}"
+                               : algorithms[i]->name;
+    for (int i = 0; i < N_VARIANTS; i++)
+        names[n_names++] = variants[i];
+}
 
 #define MIXED                                                                                  \
     "space:\n"                                                                                 \
@@ -99,10 +112,10 @@ static bool run(struct lab *l, uint32_t n, uint32_t window)
 
 START_TEST(every_point_is_in_the_space_and_asked_once)
 {
-    const char *space = spaces[_i / N_NAMES];
+    const char *space = spaces[_i / n_names];
     struct point back;
 
-    lab_open(&lab, space, NULL, names[_i % N_NAMES]);
+    lab_open(&lab, space, NULL, names[_i % n_names]);
     lab_start(&lab, 1);
     back = lab_point(&lab);
     ck_assert(run(&lab, 150, 16));
@@ -128,7 +141,7 @@ START_TEST(an_ask_is_a_function_of_what_was_told_and_asked)
     struct lab other;
     struct point first;
 
-    lab_open(&lab, spaces[_i / N_NAMES], NULL, names[_i % N_NAMES]);
+    lab_open(&lab, spaces[_i / n_names], NULL, names[_i % n_names]);
     lab_start(&lab, 5);
     first = lab_point(&lab);
     for (uint32_t n = 1; n <= 90; n++) {
@@ -161,7 +174,7 @@ START_TEST(a_finite_space_is_used_up_and_then_ends)
 {
     struct map seen;
 
-    lab_open(&lab, small[_i / N_NAMES], NULL, names[_i % N_NAMES]);
+    lab_open(&lab, small[_i / n_names], NULL, names[_i % n_names]);
     ck_assert(lab.space->is_exact);
     lab_start(&lab, 2);
     map_init(&seen);
@@ -184,6 +197,8 @@ START_TEST(seeds_differ)
     struct point first[20];
     uint32_t n_same = 0;
 
+    if (strcmp(names[_i], "grid") == 0)
+        return; // has no chance in it
     lab_open(&lab, spaces[0], NULL, names[_i]);
     lab_start(&lab, 1);
     for (uint32_t i = 0; i < 20; i++) {
@@ -223,16 +238,41 @@ static double best_of(const char *space, const char *algorithm, uint64_t seed, u
     return best;
 }
 
-// Whoever learns does better than chance on a bowl, in nearly every seed.
+// The mean loss of the later half of the trials.
+static double later_mean(const char *space, const char *algorithm, uint64_t seed, uint32_t n)
+{
+    double sum = 0;
+
+    lab_open(&lab, space, NULL, algorithm);
+    lab_start(&lab, seed);
+    while (lab.history.n_told < n) {
+        if (lab.history.n_asked < lab.history.n_told + 16) {
+            ck_assert(lab_ask(&lab));
+            continue;
+        }
+        uint32_t i = lab.history.n_told;
+        double loss = lab_bowl(lab.space, &lab.history.records[i].point);
+        lab_tell(&lab, lab_loss(loss));
+        sum += 2 * i >= n ? loss : 0;
+    }
+    lab_stop(&lab);
+    lab_close(&lab);
+    return sum * 2 / n;
+}
+
+// Who learns gets better: on a bowl its later trials are better than chance's, in nearly
+// every seed.
 START_TEST(who_learns_beats_chance)
 {
-    static const uint32_t learners[] = {2, 3, 4, 5, 6, 7, 8, 9};
     const char *space = spaces[(uint32_t)_i % 2 ? 2 : 0];
-    const char *name = names[learners[_i / 2]];
+    const char *name = names[_i / 2];
     uint32_t n_better = 0;
 
+    if (!learns(name))
+        return;
     for (uint64_t seed = 1; seed <= 7; seed++)
-        n_better += best_of(space, name, seed, 200) < best_of(space, "random", seed, 200);
+        n_better +=
+            later_mean(space, name, seed, 200) < 0.95 * later_mean(space, "random", seed, 200);
     ck_assert_uint_ge(n_better, 6); // by chance alone: 8 in 128
 }
 END_TEST
@@ -285,14 +325,15 @@ END_TEST
 // seen them all.
 START_TEST(who_learns_finds_the_best_of_a_plain_landscape)
 {
-    static const char *const learners[] = {"ga", "tpe", "hillclimb"};
     const char *space =
         "space: {x: {type: sequence, length: 5, of: {type: choice, values: [0, 1, "
         "2, 3]}}}";
     uint32_t n_found = 0;
 
+    if (!learns(names[_i]))
+        return;
     for (uint64_t seed = 1; seed <= 5; seed++)
-        n_found += best_of(space, learners[_i], seed, 330) < 0.0026; // all at 1/4: 0.0025
+        n_found += best_of(space, names[_i], seed, 330) < 0.0026; // all at 1/4: 0.0025
     ck_assert_uint_ge(n_found, 4);
 }
 END_TEST
@@ -368,16 +409,17 @@ int main(void)
     Suite *s = suite_create("algorithms");
     TCase *tc = tcase_create("all");
 
+    collect_names();
     tcase_set_timeout(tc, 120);
-    tcase_add_loop_test(tc, every_point_is_in_the_space_and_asked_once, 0, N_NAMES * N_SPACES);
+    tcase_add_loop_test(tc, every_point_is_in_the_space_and_asked_once, 0, n_names * N_SPACES);
     tcase_add_loop_test(tc, an_ask_is_a_function_of_what_was_told_and_asked, 0,
-                        N_NAMES * N_SPACES);
-    tcase_add_loop_test(tc, a_finite_space_is_used_up_and_then_ends, 0, N_NAMES * N_SMALL);
-    tcase_add_loop_test(tc, seeds_differ, 0, N_NAMES);
-    tcase_add_loop_test(tc, who_learns_beats_chance, 0, 16);
+                        n_names * N_SPACES);
+    tcase_add_loop_test(tc, a_finite_space_is_used_up_and_then_ends, 0, n_names * N_SMALL);
+    tcase_add_loop_test(tc, seeds_differ, 0, n_names);
+    tcase_add_loop_test(tc, who_learns_beats_chance, 0, 2 * n_names);
     tcase_add_loop_test(tc, sobol_fills_every_cell_once, 0, 5);
     tcase_add_loop_test(tc, sobol_fills_the_plane, 0, 5);
-    tcase_add_loop_test(tc, who_learns_finds_the_best_of_a_plain_landscape, 0, 3);
+    tcase_add_loop_test(tc, who_learns_finds_the_best_of_a_plain_landscape, 0, n_names);
     tcase_add_test(tc, the_table_is_well_formed);
     tcase_add_loop_test(tc, a_bad_algorithm_is_refused, 0, sizeof bad / sizeof bad[0]);
     tcase_add_test(tc, options_and_their_defaults);

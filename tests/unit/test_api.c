@@ -156,6 +156,77 @@ START_TEST(what_items_print_is_kept)
 }
 END_TEST
 
+// A job's output and a request to follow it, sent so that they arrive in one turn.
+static void follow_in_the_turn_of(struct channel *c, const char *id, const char *text)
+{
+    struct buf b;
+    struct value args = job(id);
+    struct message m = {.type = MSG_CALL, .id = 7};
+    (void)value_set(a, &args, "item", value_int(0));
+    (void)value_set(a, &args, "follow", value_bool(true));
+    buf_init(&b, 4096);
+    pack_write(&args, &b);
+    m.call.verb = str_of("logs");
+    m.call.args = (struct bin){b.bytes, (uint32_t)b.n};
+    ck_assert_int_eq(channel_send(c, 0, &m), OK);
+    m = (struct message){.type = MSG_LOG};
+    m.log =
+        (struct msg_log){.job = 1, .bytes = {(const uint8_t *)text, (uint32_t)strlen(text)}};
+    ck_assert_int_eq(channel_send(c, 0, &m), OK);
+    buf_fini(&b);
+}
+
+static void say_last(struct channel *c)
+{
+    struct message m = {.type = MSG_LOG};
+    m.log = (struct msg_log){.job = 1, .bytes = {(const uint8_t *)"last", 4}, .last = true};
+    ck_assert_int_eq(channel_send(c, 0, &m), OK);
+}
+
+// What a REPLY of `logs` says is put behind what is there; false: it is the last one.
+static bool heard(const struct message *m, char *text, size_t size)
+{
+    struct value v;
+    ck_assert_int_eq(m->type, MSG_REPLY);
+    ck_assert_int_eq(pack_read(m->reply.value.p, m->reply.value.n, a, &v, NULL), OK);
+    const struct value *list = value_find(&v, "logs");
+    for (uint32_t i = 0; i < list->n; i++) {
+        const struct value *bytes = value_find(&list->items[i], "bytes");
+        size_t n = strlen(text);
+        (void)snprintf(text + n, size - n, "%.*s", (int)bytes->n, bytes->s);
+    }
+    return m->reply.more;
+}
+
+START_TEST(a_follower_sees_once_what_came_in_its_own_turn)
+{
+    char text[100] = "";
+    struct channel *c;
+    struct channel_peer peer;
+    struct message m;
+    bool more = true, ended = false;
+    int64_t until = clock_now() + 20 * CLOCK_SECOND;
+    atomic_store(&holds, true);
+    struct value v = call("submit", sweep(1, ""));
+    ck_assert_int_eq(channel_connect(endpoint, NULL, NULL, (struct bin){0}, &c, NULL), OK);
+    follow_in_the_turn_of(c, str(&v, "job"), "first ");
+    while (more) {
+        ck_assert_int_lt(clock_now(), until);
+        (void)channel_wait(c, 100 * CLOCK_MS, 0, NULL, 0);
+        while (more && channel_recv(c, a, &peer, &m, NULL) == OK)
+            more = heard(&m, text, sizeof text);
+        channel_recv_release(c);
+        if (ended || !text[0])
+            continue;
+        say_last(c);
+        ended = true;
+    }
+    ck_assert_str_eq(text, "first last");
+    (void)call("cancel", job(str(&v, "job")));
+    channel_close(c);
+}
+END_TEST
+
 static uint32_t n_logs(const char *id, int64_t item)
 {
     struct value args = job(id);
@@ -359,6 +430,7 @@ int main(void)
     tcase_add_test(c, a_cancelled_job_says_so);
     tcase_add_test(c, a_watch_ends_with_the_final_document);
     tcase_add_test(c, what_items_print_is_kept);
+    tcase_add_test(c, a_follower_sees_once_what_came_in_its_own_turn);
     tcase_add_test(c, logs_and_failures_count_from_the_job_s_first_item);
     tcase_add_test(c, a_search_counts_the_trials_that_are_not_asked_yet);
     tcase_add_test(c, a_retry_of_what_did_not_fail_is_refused);

@@ -74,6 +74,7 @@ START_TEST(what_was_received_stays_until_it_is_released)
         struct message m = {.type = MSG_GOODBYE, .goodbye = {str_of(text)}};
         ck_assert_int_eq(channel_send(c, 0, &m), OK);
     }
+    push(c);
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < N / 2; i++) {
             struct channel_peer peer;
@@ -230,10 +231,13 @@ START_TEST(a_client_finds_a_server_that_comes_later)
     char later[320];
     (void)snprintf(later, sizeof later, "ipc://%s/later", dir);
     ck_assert_int_eq(channel_connect(later, NULL, NULL, (struct bin){0}, &c, &t), OK);
-    send_ack(c, 0, 4);
+    struct message m = {.type = MSG_ACK, .id = 4, .ack = {.upto = 4}};
+    ck_assert_int_eq(channel_send(c, 0, &m), OK);
+    ck_assert_uint_eq(channel_wait(c, 50 * CLOCK_MS, 0, NULL, 0), 0);
     channel_close(server);
     const char *const endpoints[] = {later, NULL};
     ck_assert_int_eq(channel_serve(endpoints, NULL, &server, &t), OK);
+    push(c);
     expect_ack(server, 4, ROLE_WORKER);
     channel_close(c);
 }

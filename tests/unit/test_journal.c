@@ -221,19 +221,21 @@ static enum error count_pod(void *ctx, const struct journal_entry *x)
 {
     uint64_t *sum = ctx;
     *sum += x->item;
+    ck_assert_uint_eq(x->bytes.n, 1);
+    ck_assert_int_eq(x->bytes.p[0], POD_DRAINING);
     return OK;
 }
 
 START_TEST(pods_are_a_set_and_the_catalog_is_the_last_one)
 {
-    static const uint8_t alive[] = "+";
+    static const uint8_t here[] = {POD_HERE}, draining[] = {POD_DRAINING}, gone[] = {POD_GONE};
     struct arena *a = arena_create();
     struct bin b;
     struct journal_entry x[] = {
-        {.kind = JOURNAL_POD, .item = UINT64_MAX, .bytes = {alive, 1}},
-        {.kind = JOURNAL_POD, .item = 5, .bytes = {alive, 1}},
-        {.kind = JOURNAL_POD, .item = 5, .bytes = {alive, 1}},
-        {.kind = JOURNAL_POD, .item = UINT64_MAX},
+        {.kind = JOURNAL_POD, .item = UINT64_MAX, .bytes = {here, 1}},
+        {.kind = JOURNAL_POD, .item = 5, .bytes = {here, 1}},
+        {.kind = JOURNAL_POD, .item = 5, .bytes = {draining, 1}},
+        {.kind = JOURNAL_POD, .item = UINT64_MAX, .bytes = {gone, 1}},
         {.kind = JOURNAL_META, .item = META_CATALOG, .bytes = {(const uint8_t *)"old", 3}},
         {.kind = JOURNAL_META, .item = META_CATALOG, .bytes = {(const uint8_t *)"new", 3}},
     };
@@ -278,6 +280,66 @@ START_TEST(however_batches_fall_into_groups_the_sequence_is_the_same)
 }
 END_TEST
 
+// A submission that nobody waits for, and its result: one commit, when the second
+// comes while the first waits.
+START_TEST(a_lazy_batch_shares_the_commit_of_the_next)
+{
+    uint32_t n_shared = 0;
+    journal_start(j);
+    for (uint64_t i = 0; i < 50; i++) {
+        struct journal_job job = job_record(100 + i);
+        struct journal_entry submit = {.job = 100 + i, .kind = JOURNAL_SUBMIT, .row = &job};
+        struct journal_entry end = result(100 + i, "r");
+        (void)journal_hand_over(
+            j, &(struct journal_batch){
+                   .entries = &submit, .n = 1, .durability = DURABILITY_FULL, .lazy = true});
+        if (i % 2)
+            clock_sleep(CLOCK_MS); // so that its statements have run
+        uint64_t last = hand(&end, 1, DURABILITY_FULL);
+        struct journal_event *e = await(JOURNAL_COMMITTED);
+        n_shared += e->number == last;
+        committed = e->number;
+        journal_event_free(e);
+        await_number(last);
+    }
+    ck_assert_uint_ge(n_shared, 25); // a busy machine may let some wait too long
+}
+END_TEST
+
+START_TEST(a_lazy_batch_that_stays_alone_is_committed)
+{
+    struct journal_entry x = result(1, "alone");
+    journal_start(j);
+    await_number(journal_hand_over(
+        j, &(struct journal_batch){
+               .entries = &x, .n = 1, .durability = DURABILITY_NORMAL, .lazy = true}));
+    reopen();
+    ck_assert_str_eq(read_all(&(struct journal_range){0}), "1/2:alone;");
+}
+END_TEST
+
+// Its transaction is open already, and not as durable as the one that joins it.
+START_TEST(a_lazy_batch_is_as_durable_as_the_strongest_of_its_group)
+{
+    static const enum durability levels[] = {DURABILITY_NONE, DURABILITY_NORMAL,
+                                             DURABILITY_FULL};
+    char want[256] = "";
+    struct journal_entry a = result(1, "lazy");
+    struct journal_entry b = result(2, "not");
+    journal_start(j);
+    for (int i = 0; i < 9; i++) {
+        (void)journal_hand_over(
+            j, &(struct journal_batch){
+                   .entries = &a, .n = 1, .durability = levels[i % 3], .lazy = true});
+        clock_sleep(CLOCK_MS);
+        await_number(hand(&b, 1, levels[i / 3]));
+        (void)snprintf(want + strlen(want), sizeof want - strlen(want), "1/2:lazy;2/2:not;");
+    }
+    reopen();
+    ck_assert_str_eq(read_all(&(struct journal_range){0}), want);
+}
+END_TEST
+
 START_TEST(a_full_disk_is_reported_and_nothing_is_lost)
 {
     static char big[200000];
@@ -291,7 +353,9 @@ START_TEST(a_full_disk_is_reported_and_nothing_is_lost)
     struct journal_entry x[] = {result(1, big), result(1, "end")};
     await_number(hand(before, 1, DURABILITY_FULL));
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
-    uint64_t number = hand(x, 2, DURABILITY_FULL);
+    uint64_t number = journal_hand_over(
+        j, &(struct journal_batch){
+               .entries = x, .n = 2, .durability = DURABILITY_FULL, .lazy = _i != 0});
     journal_event_free(await(JOURNAL_FULL));
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &old), 0);
     journal_event_free(await(JOURNAL_ROOM));
@@ -459,7 +523,10 @@ int main(void)
     tcase_add_test(c, a_job_is_open_until_its_state_and_again_after_a_retry);
     tcase_add_test(c, pods_are_a_set_and_the_catalog_is_the_last_one);
     tcase_add_loop_test(c, however_batches_fall_into_groups_the_sequence_is_the_same, 0, 4);
-    tcase_add_test(c, a_full_disk_is_reported_and_nothing_is_lost);
+    tcase_add_test(c, a_lazy_batch_shares_the_commit_of_the_next);
+    tcase_add_test(c, a_lazy_batch_that_stays_alone_is_committed);
+    tcase_add_test(c, a_lazy_batch_is_as_durable_as_the_strongest_of_its_group);
+    tcase_add_loop_test(c, a_full_disk_is_reported_and_nothing_is_lost, 0, 2);
     tcase_add_test(c, questions_are_answered_in_order_with_the_batches);
     tcase_add_test(c, a_newer_schema_is_refused_by_name);
     tcase_add_test(c, a_file_that_is_no_database_is_refused);

@@ -34,7 +34,14 @@ static const struct {
     {{0}, 0, 0, ERR_PROTO},
     {{OUTCOME_NONE}, 1, 5, OK},
     {{OUTCOME_NONE, 0}, 2, 5, ERR_PROTO},
-    {{4}, 1, 0, ERR_PROTO},
+    {{5}, 1, 0, ERR_PROTO},
+    {{OUTCOME_TOTALS}, 1, 0, ERR_PROTO},
+    {{OUTCOME_TOTALS, 0, 0, OUTCOME_NONE}, 4, 0, ERR_PROTO}, // no totals
+    {{OUTCOME_TOTALS, 1, 0, 5}, 4, 0, ERR_PROTO},            // nothing behind them
+    {{OUTCOME_TOTALS, 1, 0, 5, OUTCOME_NONE}, 5, 0, OK},
+    {{OUTCOME_TOTALS, 1, 0, 0x85, OUTCOME_NONE}, 5, 0, ERR_PROTO}, // not the shortest
+    {{OUTCOME_TOTALS, 2, 0, 5, 0x80, 1, OUTCOME_ROWS, 0, 0}, 9, 7, OK},
+    {{OUTCOME_TOTALS, 1, 0, 5, OUTCOME_TOTALS, 1, 0, 5, OUTCOME_NONE}, 9, 0, ERR_PROTO},
     {{OUTCOME_ROWS, 1}, 2, 1, ERR_PROTO},
     {{OUTCOME_ROWS, 1, 0}, 3, 0, OK},
     {{OUTCOME_ROWS, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 11, 1, OK},

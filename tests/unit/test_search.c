@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/rng.h"
+#include "coordinator/search/algorithm.h"
 #include "tests/unit/search_run.h"
 
 static const char *const jobs[] = {
@@ -24,7 +25,26 @@ static const char *const jobs[] = {
     "0.2}}]",
 };
 
-enum { N_JOBS = sizeof jobs / sizeof jobs[0] };
+enum { N_JOBS = sizeof jobs / sizeof jobs[0], ALGORITHMS_MAX = 64 };
+
+// Those, and one for every row of the table of algorithms.
+static const char *all_jobs[N_JOBS + ALGORITHMS_MAX];
+static int n_jobs;
+
+static void collect_jobs(void)
+{
+    static char text[ALGORITHMS_MAX][1024];
+
+    for (; n_jobs < N_JOBS; n_jobs++)
+        all_jobs[n_jobs] = jobs[n_jobs];
+    for (int i = 0; algorithms[i]; i++, n_jobs++) {
+        (void)snprintf(text[i], sizeof text[i],
+                       "%sobjectives: [{metric: y}]\nconstraints: [{metric: z, max: 0.9}]\n"
+                       "algorithm: %s\ntrials: 80\nwindow: %d\n",
+                       SPACE, algorithms[i]->name, i % 3 ? 6 : 1);
+        all_jobs[n_jobs] = text[i];
+    }
+}
 
 // --- arrival --------------------------------------------------------------------------
 // Outcomes come one by one in any order, some twice, with a step now and then.
@@ -54,11 +74,11 @@ START_TEST(the_order_of_arrival_never_shows)
 {
     static struct run plain, mixed;
 
-    run_open(&plain, jobs[_i]);
+    run_open(&plain, all_jobs[_i]);
     run_through(&plain);
     for (uint32_t i = 0; i < 3; i++) {
         struct rng rng = rng_at(3, 0, (uint32_t)_i, i);
-        run_open(&mixed, jobs[_i]);
+        run_open(&mixed, all_jobs[_i]);
         run_in_any_order(&mixed, &rng);
         same_result(&plain, &mixed);
         run_close(&mixed);
@@ -141,11 +161,11 @@ START_TEST(a_restart_never_shows)
 {
     static struct run plain, broken;
 
-    run_open(&plain, jobs[_i]);
+    run_open(&plain, all_jobs[_i]);
     run_through(&plain);
     for (uint32_t i = 0; i < 2; i++) {
         struct rng rng = rng_at(5, 0, (uint32_t)_i, i);
-        run_with_restarts(&broken, jobs[_i], &rng);
+        run_with_restarts(&broken, all_jobs[_i], &rng);
         same_result(&plain, &broken);
         run_close(&broken);
     }
@@ -157,7 +177,7 @@ END_TEST
 START_TEST(an_extended_search_is_the_longer_one)
 {
     static struct run longer, extended;
-    const char *job = jobs[_i], *at = strstr(job, "trials: ") + strlen("trials: ");
+    const char *job = all_jobs[_i], *at = strstr(job, "trials: ") + strlen("trials: ");
     char shorter[2000];
     uint64_t told = 40;
 
@@ -213,7 +233,7 @@ START_TEST(the_best_is_the_least_of_the_feasible)
     uint64_t best = UINT64_MAX, n_failed = 0, n_infeasible = 0;
     double least = INFINITY, y[2];
 
-    run_open(&r, jobs[_i]);
+    run_open(&r, all_jobs[_i]);
     run_through(&r);
     for (uint64_t i = 0; i < r.n_items; i++) {
         bool is_failed = !measure(&r.params[i], i, y);
@@ -281,11 +301,12 @@ int main(void)
     Suite *s = suite_create("search");
     TCase *tc = tcase_create("all");
 
+    collect_jobs();
     tcase_set_timeout(tc, 120);
-    tcase_add_loop_test(tc, the_order_of_arrival_never_shows, 0, N_JOBS);
+    tcase_add_loop_test(tc, the_order_of_arrival_never_shows, 0, n_jobs);
     tcase_add_test(tc, no_trial_is_asked_before_the_window_lets_it);
-    tcase_add_loop_test(tc, a_restart_never_shows, 0, N_JOBS);
-    tcase_add_loop_test(tc, an_extended_search_is_the_longer_one, 0, N_JOBS);
+    tcase_add_loop_test(tc, a_restart_never_shows, 0, n_jobs);
+    tcase_add_loop_test(tc, an_extended_search_is_the_longer_one, 0, n_jobs);
     tcase_add_loop_test(tc, a_bad_extension_is_refused, 0,
                         sizeof bad_extensions / sizeof bad_extensions[0]);
     tcase_add_loop_test(tc, the_best_is_the_least_of_the_feasible, 0, 7);

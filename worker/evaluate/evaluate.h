@@ -23,6 +23,8 @@ extern const struct workload workload_collbench;
 extern const struct workload workload_placement;
 extern const struct workload workload_dram;
 extern const struct workload workload_proxy;
+extern const struct workload workload_cafe;
+extern const struct workload workload_train_line;
 
 // A parameter by its name: in `over` (a trial's point) if it stands there,
 // else in `base`; both may be NULL.

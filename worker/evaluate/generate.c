@@ -105,6 +105,12 @@ static struct engine_options engine_of(const struct value *p)
         .n_threads = (uint32_t)evaluate_int(NULL, p, "threads", 1),
         .replicate = strcmp(text_of(p, "attention", "split"), "replicate") == 0,
     };
+    const char *experts = text_of(p, "experts", "measured");
+    o.placement = text_of(p, "placement", NULL);
+    o.n_spare = (uint32_t)evaluate_int(NULL, p, "replicas", -1);
+    for (uint32_t i = 0; model_experts[i]; i++)
+        if (strcmp(experts, model_experts[i]) == 0)
+            o.experts = ENGINE_EXPERTS_MEASURED + i;
     for (uint32_t i = 0; model_kv[i]; i++)
         if (strcmp(store, model_kv[i]) == 0)
             o.kv = ENGINE_KV_F32 + i;

@@ -9,9 +9,12 @@
 
 #include "worker/tensor/team.h"
 
+enum { MODEL_REPLICAS_MAX = 65536 };
+
 static const char *const model_numerics[] = {"exact", "fast", NULL};
 static const char *const model_attention[] = {"split", "replicate", NULL};
-static const char *const model_placement[] = {"contiguous", NULL};
+static const char *const model_placement[] = {"contiguous", "round-robin", "balanced", NULL};
+static const char *const model_experts[] = {"measured", "sliced", "whole", NULL};
 static const char *const model_kv[] = {"f32", "f16", "q8_0", NULL};
 
 #define MODEL_PARAM                                                                            \
@@ -41,7 +44,20 @@ static const char *const model_kv[] = {"f32", "f16", "q8_0", NULL};
          .type = PARAM_STR,                                                                    \
          .choices = model_placement,                                                           \
          .fallback = "contiguous",                                                             \
-         .help = "which ranks of a gang hold which experts; changes no result"},               \
+         .help = "which ranks of a gang compute which whole experts (placement.h); balanced "  \
+                 "follows the loads measured so far; changes no result"},                      \
+        {.name = "replicas",                                                                   \
+         .type = PARAM_INT,                                                                    \
+         .min = 0,                                                                             \
+         .max = MODEL_REPLICAS_MAX,                                                            \
+         .help = "copies of experts that each rank has beyond its share, of whole experts; "   \
+                 "an eighth of its share when balanced, else 0; changes no result"},           \
+        {.name = "experts",                                                                    \
+         .type = PARAM_STR,                                                                    \
+         .choices = model_experts,                                                             \
+         .fallback = "measured",                                                               \
+         .help = "on a gang: every rank a slice of each, or whole ones by placement, or what " \
+                 "was faster for each size of batch; changes no result"},                      \
         {.name = "kv",                                                                         \
          .type = PARAM_STR,                                                                    \
          .choices = model_kv,                                                                  \

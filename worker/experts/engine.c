@@ -8,6 +8,7 @@
 #include "common/mem.h"
 #include "worker/experts/engine_state.h"
 #include "worker/experts/norm.h"
+#include "worker/experts/whole.h"
 
 _Static_assert((int)ENGINE_PAGE == (int)KV_PAGE, "one page");
 
@@ -32,27 +33,28 @@ const float *engine_floats(struct engine *e, const struct gguf_tensor *t)
     return x;
 }
 
-static uint32_t first_of(uint32_t rank, uint32_t columns, uint32_t size)
-{
-    return (uint32_t)((uint64_t)columns * rank / size);
-}
-
 // All give as much as the widest part, for the collective's sake.
 float *engine_gather(struct engine *e, float *part, uint32_t n, uint32_t columns, uint32_t unit)
 {
     if (e->size == 1)
         return part;
     int64_t start = clock_now();
-    size_t widest = ((size_t)columns + e->size - 1) / e->size * unit * n;
-    size_t mine = range_n(engine_part(e, columns, false)) * unit * n;
+    uint32_t each = unit == 1 ? PACKED_ROWS : 1, most = 0;
+    for (uint32_t r = 0; r < e->size; r++) {
+        uint32_t width = engine_first(r + 1, e->size, columns, each)
+                         - engine_first(r, e->size, columns, each);
+        most = width > most ? width : most;
+    }
+    size_t widest = (size_t)most * unit * n;
+    size_t mine = range_n(engine_share_of(e, columns, each, false)) * unit * n;
     float *in = engine_matrix(e, 1, widest), *all = engine_matrix(e, e->size, widest);
     float *out = engine_matrix(e, n, (size_t)columns * unit);
     memcpy(in, part, mine * sizeof *in);
     memset(in + mine, 0, (widest - mine) * sizeof *in);
     group_allgather(e->group, in, widest * sizeof *in, all);
     for (uint32_t r = 0; r < e->size; r++) {
-        size_t from = (size_t)first_of(r, columns, e->size) * unit;
-        size_t width = (size_t)first_of(r + 1, columns, e->size) * unit - from;
+        size_t from = (size_t)engine_first(r, e->size, columns, each) * unit;
+        size_t width = (size_t)engine_first(r + 1, e->size, columns, each) * unit - from;
         for (uint32_t t = 0; t < n; t++)
             memcpy(out + t * (size_t)columns * unit + from, all + r * widest + t * width,
                    width * sizeof *out);
@@ -109,78 +111,25 @@ static struct kv_shape kv_shape_of(const struct engine *e, const struct engine_o
     };
 }
 
-static struct range times(struct range r, uint32_t unit)
+void engine_heads(struct engine *e)
 {
-    return (struct range){r.from * unit, r.to * unit};
+    uint32_t per = e->m->h.n_heads / e->m->h.n_kv_heads;
+    e->heads = engine_share_of(e, e->m->h.n_heads, 1, e->replicate);
+    e->kv_heads = (struct range){0, 0};
+    if (range_n(e->heads))
+        e->kv_heads = (struct range){e->heads.from / per, (e->heads.to - 1) / per + 1};
 }
 
-static struct weights_share
-slices_of(const struct gguf_tensor *t, struct range rows, struct range slices)
+// One rank without memory must not leave the others waiting: its error is everybody's.
+static enum error agree(struct engine *e, enum error mine, struct errtext *t)
 {
-    return (struct weights_share){t, rows, slices};
-}
-
-static struct weights_share plain_of(const struct gguf_tensor *t, struct range rows)
-{
-    return slices_of(t, rows, (struct range){0, 1});
-}
-
-// The rows of t that are this rank's when it is split, or all.
-static struct weights_share
-part_of(const struct engine *e, const struct gguf_tensor *t, bool whole)
-{
-    uint32_t rows = t ? (uint32_t)t->dims[1] : 0;
-    return plain_of(t, engine_part(e, rows, whole));
-}
-
-static struct weights_share experts_of(const struct engine *e, const struct gguf_tensor *t)
-{
-    uint32_t rows = t ? (uint32_t)t->dims[1] : 0;
-    return slices_of(t, engine_part(e, rows, false), (struct range){0, e->m->h.n_experts});
-}
-
-enum { SHARES = 19 };
-
-// What this rank reads of a layer: as attention.c and ffn.c do.
-static void shares_of(const struct engine *e, const struct layer *l, struct weights_share *out)
-{
-    const struct hyper *h = &e->m->h;
-    struct range q = times(e->heads, h->key), rank = {0, h->kv_rank}, value = {0, h->value};
-    bool all = e->replicate;
-    const struct weights_share list[SHARES] = {
-        plain_of(l->q, q),
-        plain_of(l->q_b, q),
-        plain_of(l->k, times(e->kv_heads, h->key)),
-        plain_of(l->v, times(e->kv_heads, h->value)),
-        slices_of(l->k_b, rank, e->heads),
-        slices_of(l->v_b, value, e->heads),
-        part_of(e, l->q_a, all),
-        part_of(e, l->kv_a, all),
-        part_of(e, l->o, all),
-        part_of(e, l->router, all),
-        part_of(e, l->gate, all),
-        part_of(e, l->up, all),
-        part_of(e, l->down, all),
-        part_of(e, l->gate_shared, all),
-        part_of(e, l->up_shared, all),
-        part_of(e, l->down_shared, false),
-        experts_of(e, l->gate_exps),
-        experts_of(e, l->up_exps),
-        experts_of(e, l->down_exps),
-    };
-    memcpy(out, list, sizeof list);
-}
-
-static enum error pack_weights(struct engine *e, struct errtext *t)
-{
-    uint32_t n = e->m->h.n_layers * SHARES;
-    struct weights_share *shares = mem_alloc((n + 1) * sizeof *shares);
-    for (uint32_t i = 0; i < e->m->h.n_layers; i++)
-        shares_of(e, &e->m->layers[i], shares + (size_t)i * SHARES);
-    shares[n] = part_of(e, e->m->output, e->replicate);
-    enum error err = weights_create(shares, n + 1, e->team, &e->weights, t);
-    mem_free(shares);
-    return err;
+    uint8_t own = (uint8_t)mine, *all = mem_alloc(e->size);
+    group_allgather(e->group, &own, 1, all);
+    for (uint32_t r = 0; r < e->size; r++)
+        if (!mine && all[r])
+            mine = errtext_set(t, (enum error)all[r], "rank %u of the gang could not begin", r);
+    mem_free(all);
+    return mine;
 }
 
 enum error engine_create(const struct model *m,
@@ -190,7 +139,6 @@ enum error engine_create(const struct model *m,
                          struct errtext *t)
 {
     const struct hyper *h = &m->h;
-    uint32_t per = h->n_heads / h->n_kv_heads;
     struct engine *e = mem_alloc(sizeof *e);
     e->m = m;
     e->group = g;
@@ -199,12 +147,11 @@ enum error engine_create(const struct model *m,
     e->replicate = o->replicate || e->size == 1;
     e->n_tokens = o->n_tokens ? o->n_tokens : TOKENS_DEFAULT;
     e->score_scale = rope_score_scale(m);
-    e->heads = engine_part(e, h->n_heads, e->replicate);
-    if (range_n(e->heads))
-        e->kv_heads = (struct range){e->heads.from / per, (e->heads.to - 1) / per + 1};
+    engine_heads(e);
     struct kv_shape shape = kv_shape_of(e, o);
-    enum error err = kv_create(&shape, &e->kv, t);
+    enum error err = agree(e, kv_create(&shape, &e->kv, t), t);
     if (err) {
+        kv_destroy(e->kv);
         mem_free(e);
         return err;
     }
@@ -212,8 +159,11 @@ enum error engine_create(const struct model *m,
     rope_init(&e->rope, m);
     e->step = arena_create();
     e->load = mem_alloc(((size_t)h->n_layers * h->n_experts + 1) * sizeof *e->load);
+    e->has_whole = true;
     if (o->numerics == ENGINE_FAST)
-        err = pack_weights(e, t);
+        err = agree(e, engine_pack(e, o->experts == ENGINE_EXPERTS_WHOLE, t), t);
+    if (!err && e->has_whole)
+        err = whole_create(e, o, &e->whole, t);
     if (err) {
         engine_destroy(e);
         return err;
@@ -226,6 +176,7 @@ void engine_destroy(struct engine *e)
 {
     if (!e)
         return;
+    whole_destroy(e->whole);
     weights_destroy(e->weights);
     team_destroy(e->team);
     mem_free(e->load);
@@ -342,6 +293,7 @@ enum error engine_step(struct engine *e, const struct engine_run *runs, uint32_t
     if (err)
         return err;
     struct batch b = begin(e, runs, n);
+    whole_begin(e, b.n);
     for (uint32_t i = 0; i < e->m->h.n_layers && b.n; i++) {
         struct arena_mark mark = arena_mark(e->step);
         engine_attention(e, &b, i);
@@ -350,6 +302,7 @@ enum error engine_step(struct engine *e, const struct engine_run *runs, uint32_t
         arena_release(e->step, mark);
     }
     logits(e, &b);
+    whole_end(e, b.n);
     e->tokens_done += b.n;
     e->steps_done++;
     e->total_ns += clock_now() - start;
@@ -362,5 +315,7 @@ void engine_stats(const struct engine *e, struct engine_stats *out)
                                  .n_tokens = e->tokens_done,
                                  .n_steps = e->steps_done,
                                  .total_ns = e->total_ns,
-                                 .exchange_ns = e->exchange_ns};
+                                 .exchange_ns = e->exchange_ns,
+                                 .whole_steps = whole_steps(e->whole),
+                                 .whole_pairs = whole_pairs(e->whole)};
 }

@@ -6,8 +6,8 @@
 // number of ranks or threads, on what else is in the batch, on how a prompt was
 // cut into steps, nor on whether its first pages were another sequence's.
 //
-// Attention and dense parts are split by output rows (heads), the experts sliced
-// by output rows; what a rank made goes to all by a gather, so that no sum is
+// Attention and dense parts are split by output rows (heads), the experts by output
+// rows or among the ranks; what a rank made goes to all by a gather, so that no sum is
 // ever cut into partial sums.
 //
 // A sequence keeps its keys and values in pages of ENGINE_PAGE positions out of
@@ -36,6 +36,12 @@ enum engine_kv { ENGINE_KV_DEFAULT, ENGINE_KV_F32, ENGINE_KV_F16, ENGINE_KV_Q8_0
 // weights are packed at creation, a copy of this rank's share.
 enum engine_numerics { ENGINE_EXACT, ENGINE_FAST };
 
+// On a gang: every rank a slice of every expert, whole experts on ranks (whole.h), or
+// for each size of step what was faster.
+enum engine_experts { ENGINE_EXPERTS_MEASURED, ENGINE_EXPERTS_SLICED, ENGINE_EXPERTS_WHOLE };
+
+#define ENGINE_SPARE UINT32_MAX
+
 struct engine_options {
     enum engine_numerics numerics;
     uint32_t n_threads;   // of this rank, at most TEAM_MAX; 0: 1
@@ -43,6 +49,11 @@ struct engine_options {
     bool replicate;       // every rank does all of the attention and dense parts
     uint32_t n_positions; // room of the pool, rounded up to pages
     uint32_t n_tokens;    // most tokens of one step; 0: 512
+    enum engine_experts experts;
+    const char *placement; // of whole experts: a rule of placement.h; NULL: contiguous
+    // Copies of experts that each rank has beyond its share; ENGINE_SPARE: an eighth of
+    // the share when balanced, else none.
+    uint32_t n_spare;
 };
 
 struct engine;
@@ -84,7 +95,8 @@ MUST_CHECK enum error engine_step(struct engine *e, const struct engine_run *run
 struct engine_stats {
     const uint64_t *load; // [n_layers][n_experts], zero for dense layers
     uint64_t n_tokens, n_steps;
-    int64_t total_ns, exchange_ns; // exchange: waiting for and talking with other ranks
+    int64_t total_ns, exchange_ns;     // exchange: waiting for and talking with other ranks
+    uint64_t whole_steps, whole_pairs; // with whole experts: steps, pairs of this rank
 };
 void engine_stats(const struct engine *e, struct engine_stats *out);
 

@@ -34,6 +34,8 @@ struct engine {
     struct range heads, kv_heads; // of this rank
     struct team *team;
     struct weights *weights; // NULL: exact numerics
+    bool has_whole;          // every rank can read every expert
+    struct whole *whole;     // NULL: experts are sliced
     struct kv *kv;
     struct rope rope;
     struct arena *step;
@@ -42,14 +44,32 @@ struct engine {
     int64_t total_ns, exchange_ns;
 };
 
-// Part `rank` of n rows; everything when `whole`.
-static inline struct range engine_part(const struct engine *e, uint32_t n, bool whole)
+// Where a rank's part of n things begins, which are given out `unit` together.
+static inline uint32_t engine_first(uint32_t rank, uint32_t size, uint32_t n, uint32_t unit)
+{
+    uint64_t at = ((uint64_t)n + unit - 1) / unit * rank / size * unit;
+    return at < n ? (uint32_t)at : n;
+}
+
+static inline struct range
+engine_share_of(const struct engine *e, uint32_t n, uint32_t unit, bool whole)
 {
     if (whole)
         return (struct range){0, n};
-    return (struct range){(uint32_t)((uint64_t)n * e->rank / e->size),
-                          (uint32_t)((uint64_t)n * (e->rank + 1) / e->size)};
+    return (struct range){engine_first(e->rank, e->size, n, unit),
+                          engine_first(e->rank + 1, e->size, n, unit)};
 }
+
+// This rank's of a matrix' n rows: as they are packed, so that all ranks can read one
+// packed matrix.  Everything when `whole`.
+static inline struct range engine_part(const struct engine *e, uint32_t n, bool whole)
+{
+    return engine_share_of(e, n, PACKED_ROWS, whole);
+}
+
+void engine_heads(struct engine *e); // this rank's, from its number
+// Pack what this rank reads (shares.c); with `whole` all of every expert.  Collective.
+MUST_CHECK enum error engine_pack(struct engine *e, bool whole, struct errtext *t);
 
 float *engine_matrix(struct engine *e, size_t rows, size_t columns);
 const float *engine_floats(struct engine *e, const struct gguf_tensor *t); // NULL gives NULL
@@ -68,25 +88,34 @@ struct operand {
     uint32_t n;
 };
 struct operand engine_operand(struct engine *e, float *x, size_t n_in, uint32_t n);
-// The same of silu(gate) up, which takes gate's place.
-struct operand
-engine_swiglu(struct engine *e, float *gate, const float *up, size_t n_in, uint32_t n);
 
-// y[n][rows] of a tensor's slice `z` (of its third dimension) with x.
+// y[n][rows] of a tensor's slice `z` (of its third dimension) with x.  With `up`, which
+// has w's shape, y = silu(w x) (up x), and its codes where there is room for them.
 struct product {
-    const struct gguf_tensor *w;
+    const struct gguf_tensor *w, *up;
     uint32_t z;
     struct range rows;
     struct operand x;
     float *y;
+    float *up_y;                 // [n][rows], what `up` gives
+    struct packed_x *const *act; // [n], or NULL
 };
 void engine_products(struct engine *e, const struct product *list, uint32_t n);
+// Some rows of one, by whoever calls.
+void engine_multiply(const struct engine *e, const struct product *p, struct range rows);
 // One with room for its results.
 struct product engine_part_of(struct engine *e,
                               const struct gguf_tensor *w,
                               uint32_t z,
                               struct range rows,
                               const struct operand *x);
+// silu(gate x) (up x), with room for its codes when `coded`; the operand that it makes.
+struct product engine_gated_of(struct engine *e,
+                               const struct gguf_tensor *const gate_up[2],
+                               struct range rows,
+                               const struct operand *x,
+                               bool coded);
+struct operand engine_gated(struct engine *e, const struct product *p);
 // One made at once: some rows, or all of them on every rank.
 float *engine_rows(struct engine *e,
                    const struct gguf_tensor *w,
@@ -96,8 +125,9 @@ float *engine_product(struct engine *e, const struct gguf_tensor *w, const struc
 
 // ---- parts of a step -----------------------------------------------------------------
 
-// Every rank gives its part, as engine_part has it, of rows of `columns` units of
-// `unit` floats; all get the n whole rows.
+// Every rank gives its part of rows of `columns` units of `unit` floats; all get the n
+// whole rows.  Parts are engine_part's of units of one float, else units are given out
+// one by one.
 float *
 engine_gather(struct engine *e, float *part, uint32_t n, uint32_t columns, uint32_t unit);
 float *engine_normed(struct engine *e, const struct batch *b, const struct gguf_tensor *norm);

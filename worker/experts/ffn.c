@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: MIT
 // ffn.c - the dense FFN, and the experts: tokens grouped by expert, every rank a
-// slice of every expert's rows.
+// slice of every expert's rows, or whole experts (whole.c).
 //
 // A token's experts are added in ascending order, each by a fused multiply-add
 // with its weight, then the shared expert.
 #include <string.h>
 
-#include "worker/experts/engine_state.h"
+#include "common/clock.h"
+#include "worker/experts/ffn.h"
 #include "worker/experts/route.h"
+#include "worker/experts/whole.h"
 #include "worker/tensor/curves.h"
 #include "worker/tensor/kernels.h"
 
-// silu(gate) up as the operand of `down`: rows of `width` numbers, of which some are
-// ours unless `whole`.
+// What p made, silu(gate x) (up x), as the operand of `down`: rows of `width` numbers, of
+// which some are ours unless `whole`.
 static struct operand
-inner(struct engine *e, float *gate, const float *up, uint32_t width, bool whole, uint32_t n)
+inner(struct engine *e, const struct product *p, uint32_t width, bool whole)
 {
-    size_t mine = range_n(engine_part(e, width, whole));
     if (whole || e->size == 1)
-        return engine_swiglu(e, gate, up, mine, n);
-    curves_swiglu(gate, up, n * mine);
-    return engine_operand(e, engine_gather(e, gate, n, width, 1), width, n);
+        return engine_gated(e, p);
+    return engine_operand(e, engine_gather(e, p->y, p->x.n, width, 1), width, p->x.n);
 }
 
 // down(silu(gate x) up x), the rows of `down` that are ours.
 struct dense {
-    const struct gguf_tensor *gate, *up, *down;
+    const struct gguf_tensor *gate_up[2], *down;
     uint32_t width;
     bool whole; // all rows here
 };
@@ -34,21 +34,11 @@ static float *
 dense(struct engine *e, const struct dense *w, struct range out, const struct operand *x)
 {
     struct range mine = engine_part(e, w->width, w->whole);
-    struct product p[2] = {engine_part_of(e, w->gate, 0, mine, x),
-                           engine_part_of(e, w->up, 0, mine, x)};
-    engine_products(e, p, 2);
-    struct operand act = inner(e, p[0].y, p[1].y, w->width, w->whole, x->n);
+    struct product p = engine_gated_of(e, w->gate_up, mine, x, w->whole || e->size == 1);
+    engine_products(e, &p, 1);
+    struct operand act = inner(e, &p, w->width, w->whole);
     return engine_rows(e, w->down, out, &act);
 }
-
-// (token, slot) pairs in the order of their experts.
-struct routing {
-    uint16_t *expert; // [n][top_k] ascending
-    float *weight;
-    uint32_t *first; // [n_experts + 1] into pair
-    uint32_t *pair;  // token * top_k + slot
-    uint32_t *place; // of a pair in `pair`
-};
 
 static void group_pairs(struct engine *e, struct routing *r, uint32_t n_pairs, uint64_t *load)
 {
@@ -88,19 +78,19 @@ static struct routing route_all(struct engine *e, uint32_t layer, const struct o
     return r;
 }
 
-// The vectors of all pairs, in the order of their experts.
-static struct operand spread(struct engine *e,
-                             const struct layer *l,
-                             const struct routing *r,
-                             const struct operand *x)
+struct operand ffn_spread(struct engine *e,
+                          const struct layer *l,
+                          const uint32_t *pair,
+                          uint32_t n,
+                          const struct operand *x)
 {
-    uint32_t k = e->m->h.top_k, n = x->n * k;
+    uint32_t k = e->m->h.top_k;
     size_t d = x->n_in;
     struct operand o = {.n_in = d, .n = n};
     if (x->q) {
         const struct packed_x **q = arena_room(e->step, n * sizeof *q + 1);
         for (uint32_t i = 0; i < n; i++)
-            q[i] = x->q[r->pair[i] / k];
+            q[i] = x->q[pair[i] / k];
         o.q = q;
     }
     if (packed_kind(l->gate_exps->format) != PACKED_NONE
@@ -108,18 +98,24 @@ static struct operand spread(struct engine *e,
         return o;
     float *rows = engine_matrix(e, n, d);
     for (uint32_t i = 0; i < n; i++)
-        memcpy(rows + i * d, x->x + r->pair[i] / k * d, d * sizeof *rows);
+        memcpy(rows + i * d, x->x + pair[i] / k * d, d * sizeof *rows);
     o.x = rows;
     return o;
 }
 
-// Those of vectors `from` to `to` - 1.
-static struct operand some(const struct operand *x, uint32_t from, uint32_t to)
+struct product ffn_of_expert(const struct product *all, uint32_t z, uint32_t from, uint32_t to)
 {
-    return (struct operand){.x = x->x ? x->x + from * x->n_in : NULL,
-                            .n_in = x->n_in,
-                            .q = x->q ? x->q + from : NULL,
-                            .n = to - from};
+    struct product p = *all;
+    size_t skip = from * range_n(all->rows);
+    p.z = z;
+    p.x = (struct operand){.x = all->x.x ? all->x.x + from * all->x.n_in : NULL,
+                           .n_in = all->x.n_in,
+                           .q = all->x.q ? all->x.q + from : NULL,
+                           .n = to - from};
+    p.y = all->y ? all->y + skip : NULL;
+    p.up_y = all->up ? all->up_y + skip : NULL;
+    p.act = all->act ? all->act + from : NULL;
+    return p;
 }
 
 // One product for each expert that has vectors: their rows of y[pair][rows].
@@ -132,10 +128,7 @@ static uint32_t by_expert(const struct routing *r,
     for (uint32_t i = 0; i < n_experts; i++) {
         if (r->first[i] == r->first[i + 1])
             continue;
-        list[n] = *all;
-        list[n].z = i;
-        list[n].x = some(&all->x, r->first[i], r->first[i + 1]);
-        list[n++].y = all->y + r->first[i] * range_n(all->rows);
+        list[n++] = ffn_of_expert(all, i, r->first[i], r->first[i + 1]);
     }
     return n;
 }
@@ -148,17 +141,72 @@ static struct operand expert_inner(struct engine *e,
 {
     const struct hyper *h = &e->m->h;
     struct range mine = engine_part(e, h->ff_expert, false);
-    struct operand in = spread(e, l, r, x);
-    struct product gate = engine_part_of(e, l->gate_exps, 0, mine, &in);
-    struct product up = engine_part_of(e, l->up_exps, 0, mine, &in);
-    struct product *list = arena_room(e->step, 2 * h->n_experts * sizeof *list);
-    uint32_t n = by_expert(r, h->n_experts, &gate, list);
-    n += by_expert(r, h->n_experts, &up, list + n);
-    engine_products(e, list, n);
-    return inner(e, gate.y, up.y, h->ff_expert, false, in.n);
+    struct operand in = ffn_spread(e, l, r->pair, x->n * h->top_k, x);
+    const struct gguf_tensor *const gate_up[2] = {l->gate_exps, l->up_exps};
+    struct product all = engine_gated_of(e, gate_up, mine, &in, e->size == 1);
+    struct product *list = arena_room(e->step, h->n_experts * sizeof *list);
+    engine_products(e, list, by_expert(r, h->n_experts, &all, list));
+    return inner(e, &all, h->ff_expert, false);
 }
 
-// Our rows of every pair's result, [pair in order][out part], not yet summed.
+// Tokens' experts added up: pairs [pair in order][width], y [token][stride].
+struct combine {
+    const struct routing *r;
+    const float *pairs;
+    size_t width;
+    float *y;
+    size_t stride;
+    uint32_t top_k;
+};
+
+static void combine(void *arg, uint32_t from, uint32_t to)
+{
+    const struct combine *a = arg;
+    for (uint32_t t = from; t < to; t++) {
+        float *y = a->y + t * a->stride;
+        memset(y, 0, a->width * sizeof *y);
+        for (uint32_t k = 0; k < a->top_k; k++) {
+            size_t p = (size_t)t * a->top_k + k;
+            kernels_axpy(y, a->r->weight[p], a->pairs + a->r->place[p] * a->width, a->width);
+        }
+    }
+}
+
+// Rows of `down` of all experts, and their sums: what a member makes when tokens are few
+// and each round less counts; when they are many an expert's weights serve all of its.
+enum { OUTER_ROWS = 2 * PACKED_ROWS * 2, OUTER_TOKENS = 16 };
+
+struct outer {
+    const struct engine *e;
+    const struct product *list; // of the experts that have vectors, rows and y not yet set
+    uint32_t n_list, n_tokens;
+    struct range out;
+    float *room; // [member][pair][OUTER_ROWS]
+    size_t room_each;
+    struct combine c; // pairs and width not yet set
+};
+
+static void outer_part(void *arg, uint32_t part, uint32_t member)
+{
+    const struct outer *a = arg;
+    struct combine c = a->c;
+    uint32_t from = a->out.from + part * OUTER_ROWS, left = a->out.to - from;
+    struct range rows = {from, from + (left < OUTER_ROWS ? left : OUTER_ROWS)};
+    float *pairs = a->room + member * a->room_each;
+    c.pairs = pairs;
+    c.width = range_n(rows);
+    c.y += from - a->out.from;
+    for (uint32_t i = 0; i < a->n_list; i++) {
+        struct product p = a->list[i];
+        p.rows = rows;
+        p.y = pairs;
+        pairs += p.x.n * c.width;
+        engine_multiply(a->e, &p, rows);
+    }
+    combine(&c, 0, a->n_tokens);
+}
+
+// The sum of each token's experts, our rows of it.
 static float *expert_outer(struct engine *e,
                            const struct layer *l,
                            const struct routing *r,
@@ -166,47 +214,42 @@ static float *expert_outer(struct engine *e,
                            const struct operand *act)
 {
     const struct hyper *h = &e->m->h;
-    struct product down = engine_part_of(e, l->down_exps, 0, out, act);
+    uint32_t n = act->n / h->top_k, size = team_size(e->team);
     struct product *list = arena_room(e->step, h->n_experts * sizeof *list);
-    engine_products(e, list, by_expert(r, h->n_experts, &down, list));
-    return down.y;
+    struct product all = {.w = l->down_exps, .rows = out, .x = *act};
+    struct combine c = {.r = r,
+                        .width = range_n(out),
+                        .y = engine_matrix(e, n, range_n(out)),
+                        .stride = range_n(out),
+                        .top_k = h->top_k};
+    if (n > OUTER_TOKENS) {
+        c.pairs = all.y = engine_matrix(e, act->n, range_n(out));
+        engine_products(e, list, by_expert(r, h->n_experts, &all, list));
+        engine_share(e, n, 4, combine, &c);
+        return c.y;
+    }
+    struct outer a = {.e = e, .list = list, .n_tokens = n, .out = out, .c = c};
+    a.room_each = (size_t)act->n * OUTER_ROWS;
+    a.room = engine_matrix(e, size, a.room_each);
+    a.n_list = by_expert(r, h->n_experts, &all, list);
+    team_run(e->team, outer_part, &a, (uint32_t)((range_n(out) + OUTER_ROWS - 1) / OUTER_ROWS));
+    return c.y;
 }
 
-struct combine {
-    const struct routing *r;
-    const float *pairs;
-    float *y;
-    size_t width;
-    uint32_t top_k;
-};
-
-static void combine(void *arg, uint32_t from, uint32_t to)
-{
-    const struct combine *a = arg;
-    memset(a->y + from * a->width, 0, (to - from) * a->width * sizeof *a->y);
-    for (uint32_t t = from; t < to; t++)
-        for (uint32_t k = 0; k < a->top_k; k++) {
-            size_t p = (size_t)t * a->top_k + k;
-            kernels_axpy(a->y + t * a->width, a->r->weight[p],
-                         a->pairs + a->r->place[p] * a->width, a->width);
-        }
-}
-
-static void add_shared(struct engine *e,
-                       const struct layer *l,
-                       struct range out,
-                       const struct operand *x,
-                       float *y)
+// The shared expert's `out` rows.
+static float *
+shared(struct engine *e, const struct layer *l, struct range out, const struct operand *x)
 {
     const struct hyper *h = &e->m->h;
-    struct dense w = {l->gate_shared, l->up_shared, l->down_shared, h->ff_shared, e->replicate};
+    struct dense w = {
+        {l->gate_shared, l->up_shared}, l->down_shared, h->ff_shared, e->replicate};
     size_t width = range_n(out);
     float *s = dense(e, &w, out, x);
     const float *gate = engine_floats(e, l->shared_gate);
     for (uint32_t t = 0; gate && t < x->n; t++)
         kernels_scale(s + t * width,
                       curves_sigmoid(kernels_dot(gate, x->x + (size_t)t * h->d, h->d)), width);
-    kernels_add(y, s, x->n * width);
+    return s;
 }
 
 // [moe layers][n][top_k] of each run that asked.
@@ -225,24 +268,42 @@ static void tell_routing(const struct engine *e,
     }
 }
 
+// Every rank a slice of every expert: its rows of the sums, then all of them by a gather.
+static float *sliced(struct engine *e,
+                     const struct layer *l,
+                     const struct routing *r,
+                     const struct operand *x)
+{
+    const struct hyper *h = &e->m->h;
+    struct range out = engine_part(e, h->d, false);
+    struct operand act = expert_inner(e, l, r, x);
+    float *y = expert_outer(e, l, r, out, &act);
+    if (h->ff_shared)
+        kernels_add(y, shared(e, l, out, x), x->n * range_n(out));
+    return engine_gather(e, y, x->n, h->d, 1);
+}
+
+static float *
+whole(struct engine *e, uint32_t layer, const struct routing *r, const struct operand *x)
+{
+    const struct hyper *h = &e->m->h;
+    float *y = whole_experts(e, layer, r, x);
+    if (!h->ff_shared)
+        return y;
+    float *s = shared(e, &e->m->layers[layer], engine_part(e, h->d, false), x);
+    kernels_add(y, engine_gather(e, s, x->n, h->d, 1), (size_t)x->n * h->d);
+    return y;
+}
+
 static float *
 experts(struct engine *e, const struct batch *b, uint32_t layer, const struct operand *x)
 {
-    const struct hyper *h = &e->m->h;
-    const struct layer *l = &e->m->layers[layer];
-    struct range out = engine_part(e, h->d, false);
     struct routing r = route_all(e, layer, x);
     tell_routing(e, b, layer, &r);
-    struct operand act = expert_inner(e, l, &r, x);
-    struct combine c = {.r = &r,
-                        .pairs = expert_outer(e, l, &r, out, &act),
-                        .y = engine_matrix(e, b->n, range_n(out)),
-                        .width = range_n(out),
-                        .top_k = h->top_k};
-    engine_share(e, b->n, 4, combine, &c);
-    if (h->ff_shared)
-        add_shared(e, l, out, x, c.y);
-    return engine_gather(e, c.y, b->n, h->d, 1);
+    int64_t start = clock_now();
+    float *y = whole_is_on(e) ? whole(e, layer, &r, x) : sliced(e, &e->m->layers[layer], &r, x);
+    whole_spent(e, clock_now() - start);
+    return y;
 }
 
 void engine_ffn(struct engine *e, struct batch *b, uint32_t layer)
@@ -254,7 +315,7 @@ void engine_ffn(struct engine *e, struct batch *b, uint32_t layer)
     if (model_layer_has_experts(e->m, layer)) {
         y = experts(e, b, layer, &x);
     } else {
-        struct dense w = {l->gate, l->up, l->down, h->ff, e->replicate};
+        struct dense w = {{l->gate, l->up}, l->down, h->ff, e->replicate};
         y = dense(e, &w, engine_part(e, h->d, e->replicate), &x);
         if (!e->replicate)
             y = engine_gather(e, y, b->n, h->d, 1);

@@ -347,3 +347,15 @@ const struct gguf_tensor *gguf_tensor_at(const struct gguf *g, uint32_t i)
 {
     return &g->tensors[i];
 }
+
+void gguf_tensor_rest(const struct gguf *g, const struct gguf_tensor *t)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)t->data;
+    // Whole pages of its own alone.
+    uintptr_t begin = (from + page - 1) / page * page, end = (from + t->size) / page * page;
+    for (uint32_t i = 0; i < g->n_parts && begin < end; i++) {
+        const struct gguf_part *p = &g->parts[i];
+        if (p->mapped && from >= (uintptr_t)p->bytes && from - (uintptr_t)p->bytes < p->n)
+            (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+    }
+}

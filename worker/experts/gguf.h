@@ -96,6 +96,10 @@ const char *gguf_path(const struct gguf *g);
 const char *gguf_arch(const struct gguf *g); // general.architecture, "" when there is none
 uint64_t gguf_bytes(const struct gguf *g);   // of all parts' tensors
 
+// A tensor that will hardly be read again: its pages leave this process' memory and
+// come back from the file when they are.
+void gguf_tensor_rest(const struct gguf *g, const struct gguf_tensor *t);
+
 // ---- metadata ---------------------------------------------------------------
 
 uint32_t gguf_n_keys(const struct gguf *g);

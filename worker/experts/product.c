@@ -9,7 +9,7 @@
 
 // Parts for each member: enough that one which starts late, or runs slowly, leaves
 // its share to the others.
-enum { PARTS_EACH = 10 };
+enum { PARTS_EACH = 16 };
 
 // ---- by tokens -----------------------------------------------------------------------
 
@@ -38,53 +38,40 @@ void engine_share(struct engine *e, uint32_t n, uint32_t grain, engine_share_fn 
 // ---- operands ------------------------------------------------------------------------
 
 struct quantise {
-    float *x; // changed only where there is `up`
-    const float *up;
+    const float *x;
     size_t n_in;
-    struct packed_x *q;
-    const struct packed_x **rows;
+    struct packed_x *const *rows;
 };
 
 static void quantise(void *arg, uint32_t from, uint32_t to)
 {
     const struct quantise *a = arg;
-    size_t blocks = a->n_in / PACKED_BLOCK;
-    for (uint32_t t = from; t < to; t++) {
-        if (a->up)
-            curves_swiglu(a->x + t * a->n_in, a->up + t * a->n_in, a->n_in);
-        if (!a->q)
-            continue;
-        a->rows[t] = a->q + t * blocks;
-        packed_quantise(a->x + t * a->n_in, a->n_in, a->q + t * blocks);
-    }
+    for (uint32_t t = from; t < to; t++)
+        packed_quantise(a->x + t * a->n_in, a->n_in, a->rows[t]);
 }
 
-static struct operand make(struct engine *e, struct quantise *a, uint32_t n, uint32_t grain)
+// Rows of blocks for n vectors; NULL where products take none.
+static struct packed_x **code_room(struct engine *e, size_t n_in, uint32_t n)
 {
-    struct operand o = {.x = a->x, .n_in = a->n_in, .n = n};
-    if (e->weights && a->n_in % PACKED_BLOCK == 0) {
-        size_t bytes = n * (a->n_in / PACKED_BLOCK) * sizeof(struct packed_x);
-        uint8_t *room = arena_room(e->step, bytes + PACKED_ALIGN);
-        a->q = (void *)(room + (-(uintptr_t)room & (PACKED_ALIGN - 1)));
-        a->rows = arena_room(e->step, n * sizeof *a->rows + 1);
-        o.q = a->rows;
-    }
-    if (a->q || a->up)
-        engine_share(e, n, grain, quantise, a);
-    return o;
+    size_t blocks = n_in / PACKED_BLOCK;
+    if (!e->weights || n_in % PACKED_BLOCK != 0)
+        return NULL;
+    uint8_t *room = arena_room(e->step, n * blocks * sizeof(struct packed_x) + PACKED_ALIGN);
+    struct packed_x *q = (void *)(room + (-(uintptr_t)room & (PACKED_ALIGN - 1)));
+    struct packed_x **rows = arena_room(e->step, n * sizeof(struct packed_x *) + 1);
+    for (uint32_t t = 0; t < n; t++)
+        rows[t] = q + t * blocks;
+    return rows;
 }
 
 struct operand engine_operand(struct engine *e, float *x, size_t n_in, uint32_t n)
 {
-    struct quantise a = {.x = x, .n_in = n_in};
-    return make(e, &a, n, 4);
-}
-
-struct operand
-engine_swiglu(struct engine *e, float *gate, const float *up, size_t n_in, uint32_t n)
-{
-    struct quantise a = {.x = gate, .up = up, .n_in = n_in};
-    return make(e, &a, n, 1);
+    struct packed_x **rows = code_room(e, n_in, n);
+    struct quantise a = {x, n_in, rows};
+    if (rows)
+        engine_share(e, n, 4, quantise, &a);
+    return (struct operand){
+        .x = x, .n_in = n_in, .q = (const struct packed_x *const *)rows, .n = n};
 }
 
 // ---- products ------------------------------------------------------------------------
@@ -97,11 +84,13 @@ struct cut {
     uint32_t *rows;  // [n] of a part
 };
 
-static void multiply(const struct engine *e, const struct product *p, struct range rows)
+// Rows of p's own tensor, or of its `up`.
+static void
+multiply(const struct engine *e, const struct product *p, bool up, struct range rows)
 {
-    const struct gguf_tensor *w = p->w;
+    const struct gguf_tensor *w = up ? p->up : p->w;
     size_t stride = range_n(p->rows);
-    float *y = p->y + (rows.from - p->rows.from);
+    float *y = (up ? p->up_y : p->y) + (rows.from - p->rows.from);
     const uint8_t *groups = weights_find(e->weights, w, p->z, rows.from);
     if (groups) {
         packed_multiply(&(struct packed_product){.kind = packed_kind(w->format),
@@ -123,6 +112,27 @@ static void multiply(const struct engine *e, const struct product *p, struct ran
                   p->x.x, y);
 }
 
+// Parts begin with blocks, so a part's codes are its own.
+static void activate(const struct product *p, struct range rows)
+{
+    size_t at = rows.from - p->rows.from, n = range_n(rows), width = range_n(p->rows);
+    for (uint32_t t = 0; t < p->x.n; t++) {
+        float *y = p->y + t * width + at;
+        curves_swiglu(y, p->up_y + t * width + at, n);
+        if (p->act)
+            packed_quantise(y, n, p->act[t] + at / PACKED_BLOCK);
+    }
+}
+
+void engine_multiply(const struct engine *e, const struct product *p, struct range rows)
+{
+    multiply(e, p, false, rows);
+    if (!p->up)
+        return;
+    multiply(e, p, true, rows);
+    activate(p, rows);
+}
+
 static void product_part(void *arg, uint32_t part, uint32_t member)
 {
     const struct cut *c = arg;
@@ -138,13 +148,13 @@ static void product_part(void *arg, uint32_t part, uint32_t member)
     const struct product *p = &c->list[low];
     uint32_t from = p->rows.from + (part - c->first[low]) * c->rows[low];
     uint32_t to = p->rows.to - from < c->rows[low] ? p->rows.to : from + c->rows[low];
-    multiply(c->e, p, (struct range){from, to});
+    engine_multiply(c->e, p, (struct range){from, to});
 }
 
 // A product's cost: its weights are read once, and used for every vector.
 static uint64_t cost_of_row(const struct product *p)
 {
-    return p->w->dims[0] * (4 + (uint64_t)p->x.n);
+    return p->w->dims[0] * (4 + (uint64_t)p->x.n) * (p->up ? 2 : 1);
 }
 
 void engine_products(struct engine *e, const struct product *list, uint32_t n)
@@ -182,6 +192,29 @@ struct product engine_part_of(struct engine *e,
 {
     return (struct product){
         .w = w, .z = z, .rows = rows, .x = *x, .y = engine_matrix(e, x->n, range_n(rows))};
+}
+
+struct product engine_gated_of(struct engine *e,
+                               const struct gguf_tensor *const gate_up[2],
+                               struct range rows,
+                               const struct operand *x,
+                               bool coded)
+{
+    struct product p = engine_part_of(e, gate_up[0], 0, rows, x);
+    p.up = gate_up[1];
+    p.up_y = engine_matrix(e, x->n, range_n(rows));
+    p.act = coded ? code_room(e, range_n(rows), x->n) : NULL;
+    return p;
+}
+
+struct operand engine_gated(struct engine *e, const struct product *p)
+{
+    if (!p->act)
+        return engine_operand(e, p->y, range_n(p->rows), p->x.n);
+    return (struct operand){.x = p->y,
+                            .n_in = range_n(p->rows),
+                            .q = (const struct packed_x *const *)p->act,
+                            .n = p->x.n};
 }
 
 float *engine_rows(struct engine *e,

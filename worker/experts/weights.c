@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "common/mem.h"
+#include "worker/shared_memory.h"
 
 // What a huge page needs, so that all of ours can be ones.
 enum { HUGE_PAGE = 2 << 20 };
@@ -30,10 +31,17 @@ static int by_tensor(const void *a, const void *b)
     return (p->s.tensor > q->s.tensor) - (p->s.tensor < q->s.tensor);
 }
 
-static void pack_group(void *arg, uint32_t part, uint32_t member)
+struct packing {
+    const struct packed_share *s;
+    uint8_t *pool;
+    uint32_t first; // group of ours
+};
+
+static void pack_group(void *arg, uint32_t i, uint32_t member)
 {
-    const struct packed_share *s = ((void **)arg)[0];
-    uint8_t *pool = ((void **)arg)[1];
+    const struct packing *a = arg;
+    const struct packed_share *s = a->s;
+    uint32_t part = a->first + i;
     (void)member;
     const struct gguf_tensor *t = s->s.tensor;
     uint32_t z = s->s.slices.from + (uint32_t)(part / s->n_groups);
@@ -41,7 +49,7 @@ static void pack_group(void *arg, uint32_t part, uint32_t member)
     size_t left = s->s.rows.to - row;
     packed_fill(t->format, t->data + (z * t->dims[1] + row) * t->row_bytes,
                 left < PACKED_ROWS ? left : PACKED_ROWS, t->dims[0],
-                pool + s->at + part * s->group_bytes);
+                a->pool + s->at + part * s->group_bytes);
 }
 
 static void lay_out(struct weights *w, const struct weights_share *shares, uint32_t n)
@@ -74,9 +82,24 @@ static uint8_t *map(size_t size)
     return p;
 }
 
+// Each rank of a node a part of every matrix.
+static void pack(struct weights *w, struct team *team, struct group *node)
+{
+    uint64_t rank = node ? group_rank(node) : 0, size = node ? group_size(node) : 1;
+    for (uint32_t i = 0; i < w->n; i++) {
+        const struct packed_share *s = &w->shares[i];
+        uint64_t n = range_n(s->s.slices) * s->n_groups;
+        struct packing a = {s, w->pool, (uint32_t)(n * rank / size)};
+        team_run(team, pack_group, &a, (uint32_t)(n * (rank + 1) / size) - a.first);
+    }
+    if (node)
+        group_barrier(node);
+}
+
 enum error weights_create(const struct weights_share *shares,
                           uint32_t n,
                           struct team *team,
+                          struct group *node,
                           struct weights **out,
                           struct errtext *t)
 {
@@ -84,16 +107,22 @@ enum error weights_create(const struct weights_share *shares,
     w->shares = mem_alloc(n * sizeof *w->shares);
     lay_out(w, shares, n);
     w->mapped = w->bytes + HUGE_PAGE;
-    w->pool = map(w->mapped);
+    if (node) {
+        void *p = NULL;
+        enum error e = shared_memory_map(node, w->mapped, &p);
+        if (e) {
+            weights_destroy(w);
+            return e;
+        }
+        w->pool = p;
+    } else {
+        w->pool = map(w->mapped);
+    }
     if (!w->pool) {
         weights_destroy(w);
         return errtext_set(t, ERR_LIMIT, "no memory for %zu bytes of packed weights", w->bytes);
     }
-    for (uint32_t i = 0; i < w->n; i++) {
-        struct packed_share *s = &w->shares[i];
-        void *arg[2] = {s, w->pool};
-        team_run(team, pack_group, (void *)arg, (uint32_t)(range_n(s->s.slices) * s->n_groups));
-    }
+    pack(w, team, node);
     *out = w;
     return OK;
 }
@@ -111,6 +140,12 @@ void weights_destroy(struct weights *w)
 size_t weights_bytes(const struct weights *w)
 {
     return w->bytes;
+}
+
+void weights_each(const struct weights *w, weights_fn fn, void *arg)
+{
+    for (uint32_t i = 0; i < w->n; i++)
+        fn(w->shares[i].s.tensor, arg);
 }
 
 const uint8_t *

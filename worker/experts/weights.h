@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // weights.h - a rank's share of a model's quantised matrices, packed for integer
-// products.
+// products; the ranks of a node can have one copy of them together.
 //
 // The file's own bytes stay where they are, mapped, and are not looked at again.
 //
@@ -12,6 +12,7 @@
 
 #include "common/error.h"
 #include "worker/experts/model.h"
+#include "worker/group.h"
 #include "worker/tensor/packed.h"
 #include "worker/tensor/team.h"
 
@@ -32,14 +33,20 @@ struct weights_share {
 
 struct weights;
 
-// Tensors of floats are left out.  ERR_LIMIT: memory.
+// Tensors of floats are left out.  With `node` all of its ranks call with the same
+// shares, and each packs a part: ERR_AGAIN for all when they cannot share memory.
+// ERR_LIMIT: memory.
 MUST_CHECK enum error weights_create(const struct weights_share *shares,
                                      uint32_t n,
                                      struct team *team,
+                                     struct group *node,
                                      struct weights **out,
                                      struct errtext *t);
 void weights_destroy(struct weights *w); // NULL is fine
 size_t weights_bytes(const struct weights *w);
+// fn for each tensor that was packed.
+typedef void (*weights_fn)(const struct gguf_tensor *t, void *arg);
+void weights_each(const struct weights *w, weights_fn fn, void *arg);
 
 // Groups from row `row` (a group's first) of slice `z` on; NULL where the tensor is
 // not packed.  They must be in the share.

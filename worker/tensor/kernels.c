@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "worker/tensor/kernels.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,13 @@ static const struct kernels *const classes[] = {
 
 enum { N_CLASSES = sizeof classes / sizeof classes[0] };
 
-static const struct kernels *chosen;
+// The threads of a team may be the first to ask; all of them choose the same.
+static const struct kernels *_Atomic chosen;
+
+static void choose(const struct kernels *k)
+{
+    atomic_store_explicit(&chosen, k, memory_order_relaxed);
+}
 
 enum error kernels_force(const char *name, struct errtext *t)
 {
@@ -25,7 +32,7 @@ enum error kernels_force(const char *name, struct errtext *t)
         if (name && strcmp(name, classes[i]->name) != 0)
             continue;
         if (classes[i]->here()) {
-            chosen = classes[i];
+            choose(classes[i]);
             return OK;
         }
         if (name)
@@ -45,9 +52,12 @@ enum error kernels_choose(struct errtext *t)
 // Without a start-up call a wrong SHOAL_KERNELS falls back to the reference.
 static const struct kernels *get(void)
 {
-    if (!chosen && kernels_choose(NULL))
-        chosen = &kernels_portable;
-    return chosen;
+    const struct kernels *k = atomic_load_explicit(&chosen, memory_order_relaxed);
+    if (k)
+        return k;
+    if (kernels_choose(NULL))
+        choose(&kernels_portable);
+    return atomic_load_explicit(&chosen, memory_order_relaxed);
 }
 
 const char *kernels_class(void)

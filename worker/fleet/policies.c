@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include "worker/fleet/policy.h"
+
+const struct policy *const policies[] = {
+    &policy_random,
+    &policy_greedy,
+    &policy_greedy_rate,
+    NULL,
+};
+
+const struct policy *policy_find(const char *name)
+{
+    for (const struct policy *const *p = policies; *p; p++)
+        if (strcmp((*p)->name, name) == 0)
+            return *p;
+    return NULL;
+}
