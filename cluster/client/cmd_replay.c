@@ -200,24 +200,15 @@ static bool is_geojson(const struct arguments *g)
     return g->format && strcmp(g->format, "geojson") == 0;
 }
 
-static enum error to_geojson(const struct arguments *g,
-                             struct caller *c,
-                             const struct value *day,
-                             const struct value *files,
+static enum error to_geojson(const char *place,
+                             const struct value *scenario,
                              const struct buf *trace,
                              struct buf *out,
                              struct errtext *t)
 {
-    struct arena *a = arena_create();
     struct geojson_origin origin;
-    struct value scenario = value_map();
-    enum error e = geojson_origin(g->origin, &origin, t);
-    if (!e) {
-        (void)scenario_find(c, day, files, a, &scenario); // what it lacks, geojson_trips says
-        e = geojson_trips(trace, &scenario, &origin, out, t);
-    }
-    arena_destroy(a);
-    return e;
+    enum error e = geojson_origin(place, &origin, t);
+    return e ? e : geojson_trips(trace, scenario, &origin, out, t);
 }
 
 static enum error replay_one(const struct arguments *g,
@@ -227,7 +218,7 @@ static enum error replay_one(const struct arguments *g,
                              struct arena *a,
                              struct errtext *t)
 {
-    struct value reply, spec, day, document;
+    struct value reply, spec, day, document, scenario = value_map();
     struct buf trace, out;
     buf_init(&trace, SIZE_MAX / 4);
     buf_init(&out, SIZE_MAX / 4);
@@ -238,8 +229,10 @@ static enum error replay_one(const struct arguments *g,
         e = run_day(c, &day, value_find(&reply, "files"), a, &document, t);
     if (!e)
         e = fetch_trace(c, &document, &trace, t);
-    if (!e && is_geojson(g))
-        e = to_geojson(g, c, &day, value_find(&reply, "files"), &trace, &out, t);
+    if (!e && is_geojson(g)) { // what the scenario lacks, geojson_trips says
+        (void)scenario_find(c, &day, value_find(&reply, "files"), a, &scenario);
+        e = to_geojson(g->origin, &scenario, &trace, &out, t);
+    }
     if (!e)
         e = write_out(is_geojson(g) ? &out : &trace, g->output, t);
     buf_fini(&trace);
