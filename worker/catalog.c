@@ -21,15 +21,24 @@ extern const struct workload workload_fleet;
 extern const struct workload workload_dram;
 extern const struct workload workload_proxy;
 
+// clang-format off: a row a line
 const struct workload *const workloads[] = {
-    &workload_noop,      &workload_function,
-    &workload_exec,      &workload_allreduce,
-    &workload_generate,  &workload_serve,
-    &workload_collbench, &workload_placement,
-    &workload_cafe,      &workload_train_line,
-    &workload_fleet,     &workload_dram,
-    &workload_proxy,     NULL,
+    &workload_noop,
+    &workload_function,
+    &workload_exec,
+    &workload_allreduce,
+    &workload_generate,
+    &workload_serve,
+    &workload_collbench,
+    &workload_placement,
+    &workload_cafe,
+    &workload_train_line,
+    &workload_fleet,
+    &workload_dram,
+    &workload_proxy,
+    NULL,
 };
+// clang-format on
 
 const struct workload *workload_find(const char *name)
 {
