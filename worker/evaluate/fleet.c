@@ -216,7 +216,7 @@ static enum error days_of(const struct state *s,
 static enum error
 one_day(struct state *s, struct run *r, uint64_t item, bool traced, struct errtext *t)
 {
-    enum error e = s->policy->begin ? s->policy->begin(s->policy_state, s->day, t) : OK;
+    enum error e = s->policy->begin ? s->policy->begin(s->policy_state, s->day, r, t) : OK;
     if (e)
         return e;
     if (traced)

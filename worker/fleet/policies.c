@@ -4,7 +4,8 @@
 #include "worker/fleet/policy.h"
 
 const struct policy *const policies[] = {
-    &policy_random, &policy_greedy, &policy_greedy_rate, &policy_schedule, NULL,
+    &policy_random,   &policy_greedy,   &policy_greedy_rate,
+    &policy_schedule, &policy_external, NULL,
 };
 
 const char *const policy_names[] = {"random",   "greedy",   "greedy_rate",
