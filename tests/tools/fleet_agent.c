@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@ static int serve(int fd, struct arena *a) // until the peer closes
 int main(int argc, char **argv)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
+    const struct timeval patience = {.tv_sec = 3};
     int door = socket(AF_UNIX, SOCK_STREAM, 0), fd;
     (void)strncpy(at.sun_path, argc == 2 ? argv[1] : "", sizeof at.sun_path - 1);
     if (bind(door, (const struct sockaddr *)&at, sizeof at) || listen(door, 64))
@@ -38,7 +40,7 @@ int main(int argc, char **argv)
     while ((fd = accept(door, NULL, NULL)) >= 0 || waitpid(-1, NULL, WNOHANG) == 0) {
         if (fd >= 0 && fork() == 0)
             return serve(fd, arena_create());
-        (void)setsockopt(door, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){.tv_sec = 3}, 16);
+        (void)setsockopt(door, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
         (void)close(fd);
     }
     return unlink(at.sun_path) != 0;
