@@ -13,8 +13,16 @@
 #include "worker/evaluate/evaluate.h"
 #include "worker/evaluate/fleet_table.h"
 #include "worker/fleet/day.h"
+#include "worker/fleet/demand.h"
 
-enum { SCENARIO_BYTES_MAX = 4 << 20 };
+enum { SCENARIO_BYTES_MAX = 4 << 20, DEMAND_BYTES_MAX = 64 << 20 };
+
+typedef enum error (*parse_fn)(const char *text,
+                               size_t n,
+                               const char *file,
+                               struct arena *a,
+                               struct scenario *out,
+                               struct errtext *t);
 
 struct state {
     const struct workload_job *job; // its parts, copied
@@ -30,7 +38,12 @@ struct state {
 
 // ---- the scenario ----------------------------------------------------------------
 
-static enum error read_attached(struct state *s, const char *name, struct errtext *t)
+static enum error read_attached(struct state *s,
+                                const char *what,
+                                const char *name,
+                                size_t limit,
+                                parse_fn parse,
+                                struct errtext *t)
 {
     const struct workload_job *job = s->job;
     enum error e = OK;
@@ -41,17 +54,16 @@ static enum error read_attached(struct state *s, const char *name, struct errtex
         FILE *f = fopen(job->files[i].path, "rb");
         if (!f)
             return errtext_set(t, FAULT_WORKER, "cannot open %s", job->files[i].path);
-        char *text = mem_alloc(SCENARIO_BYTES_MAX + 1);
-        size_t n = fread(text, 1, SCENARIO_BYTES_MAX + 1, f);
+        char *text = mem_alloc(limit + 1);
+        size_t n = fread(text, 1, limit + 1, f);
         (void)fclose(f);
-        e = n > SCENARIO_BYTES_MAX ? errtext_set(t, ERR_LIMIT, "%s has more than %d bytes",
-                                                 name, SCENARIO_BYTES_MAX)
-                                   : scenario_parse(text, n, name, s->arena, &s->base, t);
+        e = n > limit ? errtext_set(t, ERR_LIMIT, "%s has more than %zu bytes", name, limit)
+                      : parse(text, n, name, s->arena, &s->base, t);
         mem_free(text);
         return e ? FAULT_JOB : OK;
     }
     return errtext_set(t, FAULT_JOB,
-                       "scenario '%.100s' is not among the job's files: add files: [%.100s]",
+                       "%s '%.100s' is not among the job's files: add files: [%.100s]", what,
                        name, name);
 }
 
@@ -63,8 +75,17 @@ static enum error read_scenario(struct state *s, struct errtext *t)
     if (!v || v->type == VALUE_NULL)
         return scenario_parse(plain, strlen(plain), "scenario", s->arena, &s->base, t);
     if (v->type == VALUE_STR)
-        return read_attached(s, v->s, t);
+        return read_attached(s, "scenario", v->s, SCENARIO_BYTES_MAX, scenario_parse, t);
     return scenario_read(v, "params.scenario", s->arena, &s->base, t) ? FAULT_JOB : OK;
+}
+
+static enum error read_demand(struct state *s, struct errtext *t)
+{
+    const struct value *v = value_find(s->job->params, "demand");
+
+    return v && v->type == VALUE_STR
+               ? read_attached(s, "demand", v->s, DEMAND_BYTES_MAX, demand_parse, t)
+               : OK;
 }
 
 static enum error set_keys(struct scenario *out, const struct value *map, struct errtext *t)
@@ -296,6 +317,8 @@ static enum error open_fleet(const struct workload_job *job, void **out, struct 
     s->job = &s->job_copy;
     s->arena = arena_create();
     enum error e = read_scenario(s, t);
+    if (!e)
+        e = read_demand(s, t);
     if (e) {
         close_fleet(s);
         return e;
