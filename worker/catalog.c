@@ -21,8 +21,8 @@ extern const struct workload workload_fleet;
 extern const struct workload workload_dram;
 extern const struct workload workload_proxy;
 
-// clang-format off: a row a line
 const struct workload *const workloads[] = {
+    // clang-format off
     &workload_noop,
     &workload_function,
     &workload_exec,
@@ -37,8 +37,8 @@ const struct workload *const workloads[] = {
     &workload_dram,
     &workload_proxy,
     NULL,
+    // clang-format on
 };
-// clang-format on
 
 const struct workload *workload_find(const char *name)
 {
