@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cluster/client/trials.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -141,6 +142,7 @@ static enum error take_row(struct loader *l, char *line, struct errtext *t)
     *params = value_map();
     for (uint32_t i = 0; i < n; i++) {
         struct value v = cell_value(l->a, cells[i]);
+        assert(l->names[i]); // the first line gave as many
         if (strcmp(l->names[i], l->out->metric) == 0)
             target = value_is_number(&v) ? value_number(&v) : NAN;
         else if (!is_ignored(l, l->names[i]))
