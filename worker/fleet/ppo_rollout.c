@@ -91,9 +91,7 @@ enum error ppo_rollout(const struct ppo *p,
         day_reset(lanes[i].day, p->seed, first + i);
     }
     if (fly(p, pilot, lanes, r))
-        e = errtext_set(t, FAULT_JOB,
-                        "the network chose what is not feasible: its weights "
-                        "are no numbers any more");
+        e = errtext_set(t, FAULT_JOB, "the network chose a destination that is not feasible");
     const struct ppo_head head = {PPO_MAGIC, p->days};
     buf_put(out, &head, sizeof head);
     for (uint32_t i = 0; i < p->days; i++)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 #include "common/math.h"
@@ -35,15 +34,12 @@ count(const struct ppo *p, const struct bin *b, uint32_t *day_steps, struct errt
     return OK;
 }
 
-static enum error
-read_steps(const struct ppo *p, const struct bin *b, struct ppo_round *d, struct errtext *t)
+static void read_steps(const struct ppo *p, const struct bin *b, struct ppo_round *d)
 {
     const size_t front = sizeof(struct ppo_head) + p->days * sizeof *d->day_steps;
-    (void)t;
     if (b->n > front)
         memcpy(d->steps + d->n, b->p + front, b->n - front);
     d->n += (b->n - front) / sizeof *d->steps;
-    return OK;
 }
 
 // ---- the days again ----------------------------------------------------------------------
@@ -140,10 +136,9 @@ enum error ppo_round_read(const struct ppo *p,
     out->advantage = mem_alloc(n * sizeof *out->advantage);
     out->target = mem_alloc(n * sizeof *out->target);
     sights_init(&out->sights, p->world, n);
-    for (uint32_t i = 0; i < n_rollouts && !e; i++)
-        e = read_steps(p, &rollouts[i], out, t);
-    if (!e)
-        e = replay(p, iteration, n_rollouts, r, out, t);
+    for (uint32_t i = 0; i < n_rollouts; i++)
+        read_steps(p, &rollouts[i], out);
+    e = replay(p, iteration, n_rollouts, r, out, t);
     if (e)
         ppo_round_fini(out);
     return e;
