@@ -18,17 +18,16 @@ extern const struct workload workload_placement;
 extern const struct workload workload_cafe;
 extern const struct workload workload_train_line;
 extern const struct workload workload_fleet;
+extern const struct workload workload_fleet_ppo;
 extern const struct workload workload_dram;
 extern const struct workload workload_proxy;
 
 const struct workload *const workloads[] = {
-    &workload_noop,      &workload_function,
-    &workload_exec,      &workload_allreduce,
-    &workload_generate,  &workload_serve,
-    &workload_collbench, &workload_placement,
-    &workload_cafe,      &workload_train_line,
-    &workload_fleet,     &workload_dram,
-    &workload_proxy,     NULL,
+    &workload_noop,       &workload_function,  &workload_exec,
+    &workload_allreduce,  &workload_generate,  &workload_serve,
+    &workload_collbench,  &workload_placement, &workload_cafe,
+    &workload_train_line, &workload_fleet,     &workload_dram,
+    &workload_proxy,      &workload_fleet_ppo, NULL,
 };
 
 const struct workload *workload_find(const char *name)

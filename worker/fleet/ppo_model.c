@@ -143,7 +143,7 @@ void ppo_model_write(const struct ppo_model *m, struct buf *out)
     };
     memcpy(l.list + l.n, more, sizeof more);
     l.n += sizeof more / sizeof more[0];
-    struct safetensors s = {.list = l.list, .n = l.n, .metadata = value_map_of(a, 1)};
+    struct safetensors s = {.list = l.list, .n = l.n, .metadata = value_map()};
     value_set(a, &s.metadata, "network", value_str(a, m->shape->name));
     safetensors_write(&s, out);
     arena_destroy(a);
