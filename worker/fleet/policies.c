@@ -4,11 +4,12 @@
 #include "worker/fleet/policy.h"
 
 const struct policy *const policies[] = {
-    &policy_random, &policy_greedy, &policy_greedy_rate, &policy_schedule, NULL,
+    &policy_random,  &policy_greedy, &policy_greedy_rate, &policy_schedule, &policy_external,
+    &policy_network, NULL,
 };
 
-const char *const policy_names[] = {"random",   "greedy",   "greedy_rate",
-                                    "schedule", "external", NULL};
+const char *const policy_names[] = {"random",   "greedy", "greedy_rate", "schedule",
+                                    "external", "policy", NULL};
 
 const struct policy *policy_find(const char *name)
 {

@@ -50,6 +50,9 @@ MUST_CHECK enum error ppo_model_read(struct ppo_model *out,
                                      uint64_t seed,
                                      const struct bin *bytes,
                                      struct errtext *t);
+// Which network the bytes are of, from their metadata.
+MUST_CHECK enum error
+ppo_model_shape(const struct bin *bytes, const struct captain_shape **out, struct errtext *t);
 void ppo_model_fini(struct ppo_model *m);
 void ppo_model_write(const struct ppo_model *m, struct buf *out);
 

@@ -101,6 +101,27 @@ enum error ppo_model_read(struct ppo_model *out,
     return e;
 }
 
+enum error
+ppo_model_shape(const struct bin *bytes, const struct captain_shape **out, struct errtext *t)
+{
+    struct arena *a = arena_create();
+    struct safetensors s;
+    struct errtext why = {{0}};
+    enum error e = OK;
+    *out = NULL;
+    if (safetensors_read(bytes->p, bytes->n, a, &s, &why)) {
+        e = errtext_set(t, FAULT_JOB, "%.400s", why.text);
+    } else {
+        const struct value *name = value_find(&s.metadata, "network");
+        if (name && name->type == VALUE_STR)
+            *out = captain_find(name->s);
+        if (!*out)
+            e = errtext_set(t, FAULT_JOB, "its metadata name no network there is");
+    }
+    arena_destroy(a);
+    return e;
+}
+
 void ppo_model_fini(struct ppo_model *m)
 {
     mem_free(m->w);
