@@ -23,11 +23,23 @@ extern const struct workload workload_dram;
 extern const struct workload workload_proxy;
 
 const struct workload *const workloads[] = {
-    &workload_noop,       &workload_function,  &workload_exec,
-    &workload_allreduce,  &workload_generate,  &workload_serve,
-    &workload_collbench,  &workload_placement, &workload_cafe,
-    &workload_train_line, &workload_fleet,     &workload_dram,
-    &workload_proxy,      &workload_fleet_ppo, NULL,
+    // clang-format off
+    &workload_noop,
+    &workload_function,
+    &workload_exec,
+    &workload_allreduce,
+    &workload_generate,
+    &workload_serve,
+    &workload_collbench,
+    &workload_placement,
+    &workload_cafe,
+    &workload_train_line,
+    &workload_fleet,
+    &workload_fleet_ppo,
+    &workload_dram,
+    &workload_proxy,
+    NULL,
+    // clang-format on
 };
 
 const struct workload *workload_find(const char *name)

@@ -42,6 +42,18 @@ static void read_case(const char *name, struct buf *out)
     (void)fclose(f);
 }
 
+// The same text, where "…" stands for some of it: a table's names, which grow.
+static bool is_meant(const char *text, const char *wanted)
+{
+    const char *gap = strstr(wanted, "…");
+    if (!gap)
+        return strcmp(text, wanted) == 0;
+    size_t n = strlen(text), head = (size_t)(gap - wanted);
+    const char *tail = gap + strlen("…");
+    return n >= head + strlen(tail) && strncmp(text, wanted, head) == 0
+           && strcmp(text + n - strlen(tail), tail) == 0;
+}
+
 START_TEST(a_bad_job_is_refused_with_its_line)
 {
     const char *name = cases[_i]->d_name;
@@ -60,7 +72,7 @@ START_TEST(a_bad_job_is_refused_with_its_line)
     (void)snprintf(wanted, sizeof wanted, "%s:%.*s", name, (int)strcspn(first, "\r\n"), first);
     enum error e = job_check(buf_cstr(&text), text.n, name, &catalog, &t);
     ck_assert_msg(e != OK, "%s was taken, expected: %s", name, wanted);
-    ck_assert_msg(strcmp(t.text, wanted) == 0, "%s\n  says     %s\n  expected %s", name, t.text,
+    ck_assert_msg(is_meant(t.text, wanted), "%s\n  says     %s\n  expected %s", name, t.text,
                   wanted);
     ck_assert_ptr_null(strchr(t.text, '\n'));
     buf_fini(&text);
