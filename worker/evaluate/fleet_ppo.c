@@ -163,9 +163,10 @@ static enum error rollout(void *state, const struct train_call *c, struct errtex
 static enum error update(void *state, const struct train_call *c, struct errtext *t)
 {
     const struct state *s = state;
+    const struct ppo_task task = {c->iteration, c->checkpoint, c->rollouts, c->n_rollouts,
+                                  c->run};
     struct ppo_report r;
-    enum error e = ppo_update(&s->ppo, c->iteration, &c->checkpoint, c->rollouts, c->n_rollouts,
-                              c->run, c->out, &r, t);
+    enum error e = ppo_update(&s->ppo, &task, c->out, &r, t);
     if (e)
         return e;
     train_number(c, "profit", r.profit);

@@ -77,12 +77,15 @@ struct ppo_report {
     double decisions;
     double entropy, kl, clipped, value_loss, norm, explained, rate;
 };
+struct ppo_task {
+    uint64_t iteration;
+    struct bin checkpoint;
+    const struct bin *rollouts;
+    uint32_t n_rollouts;
+    struct run *run;
+};
 MUST_CHECK enum error ppo_update(const struct ppo *p,
-                                 uint64_t iteration,
-                                 const struct bin *checkpoint,
-                                 const struct bin *rollouts,
-                                 uint32_t n_rollouts,
-                                 struct run *r,
+                                 const struct ppo_task *task,
                                  struct buf *out,
                                  struct ppo_report *report,
                                  struct errtext *t);

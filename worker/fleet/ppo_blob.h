@@ -39,10 +39,7 @@ struct ppo_round {
     double profit;             // mean of the days, dollars
 };
 MUST_CHECK enum error ppo_round_read(const struct ppo *p,
-                                     uint64_t iteration,
-                                     const struct bin *rollouts,
-                                     uint32_t n_rollouts,
-                                     struct run *r,
+                                     const struct ppo_task *task,
                                      struct ppo_round *out,
                                      struct errtext *t);
 void ppo_round_fini(struct ppo_round *d);

@@ -9,7 +9,7 @@
 #define REWARD_USD 500.0
 #define UUSD       1e6
 
-enum { SIGHTS_BYTES_MAX = 2 }; // GiB of observations on a rank
+enum { SIGHTS_GIB_MAX = 2 }; // of observations on a rank
 
 // ---- the blobs ---------------------------------------------------------------------------
 
@@ -78,12 +78,8 @@ replay_day(struct replay *y, struct ppo_round *d, uint32_t i, struct errtext *t)
     return OK;
 }
 
-static enum error replay(const struct ppo *p,
-                         uint64_t iteration,
-                         uint32_t n_rollouts,
-                         struct run *r,
-                         struct ppo_round *d,
-                         struct errtext *t)
+static enum error
+replay(const struct ppo *p, const struct ppo_task *task, struct ppo_round *d, struct errtext *t)
 {
     struct observer *o = observe_create(p->world);
     struct replay y = {o, day_create(p->world), 0};
@@ -91,54 +87,64 @@ static enum error replay(const struct ppo *p,
     day_set_hash(y.day, false);
     for (uint32_t i = 0; i < d->n_days && !e; i++) {
         uint32_t first = 0;
-        const struct ppo_part at = {iteration, i / p->days, n_rollouts};
+        const struct ppo_part at = {task->iteration, i / p->days, task->n_rollouts};
         e = ppo_first_episode(p, &at, &first, t);
         if (e)
             break;
         day_reset(y.day, p->seed, first + i % p->days);
         e = replay_day(&y, d, i, t);
-        run_progress(r);
+        run_progress(task->run);
     }
     day_destroy(y.day);
     observe_destroy(o);
     return e;
 }
 
+// The decisions of all rollouts together.
+static enum error count_all(const struct ppo *p,
+                            const struct ppo_task *task,
+                            struct ppo_round *d,
+                            size_t *out,
+                            struct errtext *t)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < task->n_rollouts; i++) {
+        enum error e = count(p, &task->rollouts[i], d->day_steps + (size_t)i * p->days, t);
+        if (e)
+            return e;
+    }
+    for (uint32_t i = 0; i < d->n_days; i++)
+        n += d->day_steps[i];
+    *out = n;
+    if (!n)
+        return errtext_set(t, FAULT_JOB, "a round has no decision");
+    if (n * sights_bytes(p->world) >> 30 >= SIGHTS_GIB_MAX)
+        return errtext_set(t, FAULT_JOB,
+                           "a round's %zu decisions need more than %d GiB of observations: "
+                           "fewer rollouts or days",
+                           n, SIGHTS_GIB_MAX);
+    return OK;
+}
+
 enum error ppo_round_read(const struct ppo *p,
-                          uint64_t iteration,
-                          const struct bin *rollouts,
-                          uint32_t n_rollouts,
-                          struct run *r,
+                          const struct ppo_task *task,
                           struct ppo_round *out,
                           struct errtext *t)
 {
-    enum error e = OK;
     size_t n = 0;
-    *out = (struct ppo_round){.n_days = n_rollouts * p->days};
+    *out = (struct ppo_round){.n_days = task->n_rollouts * p->days};
     out->day_steps = mem_alloc((out->n_days + 1) * sizeof *out->day_steps);
-    for (uint32_t i = 0; i < n_rollouts && !e; i++)
-        e = count(p, &rollouts[i], out->day_steps + (size_t)i * p->days, t);
-    for (uint32_t i = 0; i < out->n_days; i++)
-        n += out->day_steps[i];
-    if (!e && n * sights_bytes(p->world) >> 30 >= SIGHTS_BYTES_MAX)
-        e = errtext_set(t, FAULT_JOB,
-                        "a round's %zu decisions need more than %d GiB of observations: less "
-                        "rollouts or days",
-                        n, SIGHTS_BYTES_MAX);
-    if (!e && !n)
-        e = errtext_set(t, FAULT_JOB, "a round has no decision");
-    if (e) {
-        ppo_round_fini(out);
-        return e;
+    enum error e = count_all(p, task, out, &n, t);
+    if (!e) {
+        out->steps = mem_alloc(n * sizeof *out->steps);
+        out->rewards = mem_alloc(n * sizeof *out->rewards);
+        out->advantage = mem_alloc(n * sizeof *out->advantage);
+        out->target = mem_alloc(n * sizeof *out->target);
+        sights_init(&out->sights, p->world, n);
+        for (uint32_t i = 0; i < task->n_rollouts; i++)
+            read_steps(p, &task->rollouts[i], out);
+        e = replay(p, task, out, t);
     }
-    out->steps = mem_alloc(n * sizeof *out->steps);
-    out->rewards = mem_alloc(n * sizeof *out->rewards);
-    out->advantage = mem_alloc(n * sizeof *out->advantage);
-    out->target = mem_alloc(n * sizeof *out->target);
-    sights_init(&out->sights, p->world, n);
-    for (uint32_t i = 0; i < n_rollouts; i++)
-        read_steps(p, &rollouts[i], out);
-    e = replay(p, iteration, n_rollouts, r, out, t);
     if (e)
         ppo_round_fini(out);
     return e;

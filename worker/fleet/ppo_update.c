@@ -219,47 +219,53 @@ static void tell(const struct learner *l, double explained, struct ppo_report *o
     };
 }
 
-enum error ppo_update(const struct ppo *p,
-                      uint64_t iteration,
-                      const struct bin *checkpoint,
-                      const struct bin *rollouts,
-                      uint32_t n_rollouts,
-                      struct run *r,
-                      struct buf *out,
-                      struct ppo_report *report,
-                      struct errtext *t)
+static enum error learn_round(const struct ppo *p,
+                              const struct ppo_task *task,
+                              struct ppo_model *m,
+                              struct ppo_round *round,
+                              struct ppo_report *report,
+                              struct errtext *t)
 {
-    struct ppo_model m;
-    struct ppo_round round;
-    enum error e = ppo_model_read(&m, p->shape, p->seed, checkpoint, t);
-    if (e)
-        return e;
-    e = ppo_round_read(p, iteration, rollouts, n_rollouts, r, &round, t);
-    if (e) {
-        ppo_model_fini(&m);
-        return e;
-    }
-    struct learner l = {.p = p, .m = &m, .round = &round, .run = r, .arena = arena_create()};
-    const size_t width = m.n + N_STATS;
-    const uint32_t size = group_size(r->group), rank = group_rank(r->group);
+    struct learner l = {
+        .p = p, .m = m, .round = round, .run = task->run, .arena = arena_create()};
+    const size_t width = m->n + N_STATS;
+    const uint32_t size = group_size(l.run->group), rank = group_rank(l.run->group);
     const uint32_t mine =
         group_first_part(rank + 1, size, p->parts) - group_first_part(rank, size, p->parts);
-    l.rate = rate_of(p, iteration);
-    l.order = mem_alloc(round.n * sizeof *l.order);
+    l.rate = rate_of(p, task->iteration);
+    l.order = mem_alloc(round->n * sizeof *l.order);
     l.parts = mem_alloc((mine * width + 1) * sizeof *l.parts);
     l.sum = mem_alloc(width * sizeof *l.sum);
     sights_init(&l.micro, p->world, MICRO);
-    double explained = ppo_round_judge(p, &m, &round);
-    e = learn(&l, iteration, t);
-    if (!e)
-        ppo_model_write(&m, out);
+    const double explained = ppo_round_judge(p, m, round);
+    enum error e = learn(&l, task->iteration, t);
     tell(&l, explained, report);
     sights_fini(&l.micro);
     mem_free(l.order);
     mem_free(l.parts);
     mem_free(l.sum);
     arena_destroy(l.arena);
-    ppo_round_fini(&round);
+    return e;
+}
+
+enum error ppo_update(const struct ppo *p,
+                      const struct ppo_task *task,
+                      struct buf *out,
+                      struct ppo_report *report,
+                      struct errtext *t)
+{
+    struct ppo_model m;
+    struct ppo_round round;
+    enum error e = ppo_model_read(&m, p->shape, p->seed, &task->checkpoint, t);
+    if (e)
+        return e;
+    e = ppo_round_read(p, task, &round, t);
+    if (!e) {
+        e = learn_round(p, task, &m, &round, report, t);
+        ppo_round_fini(&round);
+    }
+    if (!e)
+        ppo_model_write(&m, out);
     ppo_model_fini(&m);
     return e;
 }
