@@ -168,14 +168,6 @@ static void shuffle(struct learner *l, uint64_t iteration, uint32_t epoch)
     }
 }
 
-// All ranks stop at the same batch: they meet in its sum.
-static bool cancelled(struct learner *l)
-{
-    uint8_t stop = run_cancelled(l->run);
-    group_bcast(l->run->group, &stop, sizeof stop, 0);
-    return stop != 0;
-}
-
 static enum error learn(struct learner *l, uint64_t iteration, struct errtext *t)
 {
     const size_t n = l->round->n;
@@ -185,7 +177,7 @@ static enum error learn(struct learner *l, uint64_t iteration, struct errtext *t
         for (size_t i = 0; i < batches; i++) {
             const size_t first = n * i / batches;
             struct batch b = {.first = first, .n = n * (i + 1) / batches - first};
-            if (cancelled(l))
+            if (run_cancelled(l->run)) // of all ranks at once
                 return OK;
             learn_batch(l, &b);
             if (!isfinite(l->norm))
