@@ -18,6 +18,7 @@ extern const struct workload workload_placement;
 extern const struct workload workload_cafe;
 extern const struct workload workload_train_line;
 extern const struct workload workload_fleet;
+extern const struct workload workload_fleet_ppo;
 extern const struct workload workload_dram;
 extern const struct workload workload_proxy;
 
@@ -34,6 +35,7 @@ const struct workload *const workloads[] = {
     &workload_cafe,
     &workload_train_line,
     &workload_fleet,
+    &workload_fleet_ppo,
     &workload_dram,
     &workload_proxy,
     NULL,
