@@ -39,6 +39,10 @@ const struct param fleet_params[] = {
     {.name = "socket",
      .type = PARAM_STR,
      .help = "policy external: where its agent listens, a path on every worker's machine"},
+    {.name = "weights",
+     .type = PARAM_STR,
+     .help = "policy policy: a network's weights, a safetensors file among the job's files, "
+             "as fleet.ppo makes it"},
     {.name = "episode",
      .type = PARAM_INT,
      .searchable = true,

@@ -14,13 +14,14 @@ static const struct {
                       {"to", SCENARIO_VERTIPORTS_MAX - 1},
                       {"passengers", SCENARIO_CELL_MAX}};
 
+struct place {
+    const char *file;
+    int64_t line;
+};
+
 // The columns of the line [p, end).
-static enum error read_line(const char *p,
-                            const char *end,
-                            const char *file,
-                            int64_t line,
-                            int64_t *out,
-                            struct errtext *t)
+static enum error read_line(
+    const char *p, const char *end, const struct place *at, int64_t *out, struct errtext *t)
 {
     for (int c = 0; c < COLUMNS; c++) {
         const char *start = p;
@@ -31,12 +32,12 @@ static enum error read_line(const char *p,
             return errtext_set(t, ERR_PARSE,
                                "%s:%" PRId64 ": column %s: expected an integer from 0 to "
                                "%" PRId64,
-                               file, line, columns[c].name, columns[c].max);
+                               at->file, at->line, columns[c].name, columns[c].max);
         bool last = c == COLUMNS - 1;
         if (last ? p != end : p == end || *p != ',')
-            return errtext_set(t, ERR_PARSE,
-                               "%s:%" PRId64 ": column %s: expected a %s behind the number",
-                               file, line, columns[c].name, last ? "line's end" : "comma");
+            return errtext_set(
+                t, ERR_PARSE, "%s:%" PRId64 ": column %s: expected a %s behind the number",
+                at->file, at->line, columns[c].name, last ? "line's end" : "comma");
         out[c] = x;
         p += !last;
     }
@@ -51,6 +52,30 @@ static size_t count_lines(const char *text, size_t n)
     return lines;
 }
 
+// One line without its end: the header, nothing, or a cell.
+static enum error take_line(const char *p,
+                            const char *end,
+                            const struct place *at,
+                            struct scenario *out,
+                            struct scenario_demand *list,
+                            struct errtext *t)
+{
+    int64_t x[COLUMNS];
+    bool is_header =
+        (size_t)(end - p) == strlen(header) && memcmp(p, header, strlen(header)) == 0;
+
+    if (at->line == 1)
+        return is_header ? OK
+                         : errtext_set(t, ERR_PARSE, "%s:1: expected the header %s", at->file,
+                                       header);
+    if (end == p)
+        return OK;
+    enum error e = read_line(p, end, at, x, t);
+    if (!e)
+        list[out->n_demand++] = (struct scenario_demand){x[0], x[1], x[2], x[3], at->line};
+    return e;
+}
+
 enum error demand_parse(const char *text,
                         size_t n,
                         const char *file,
@@ -63,28 +88,22 @@ enum error demand_parse(const char *text,
         return errtext_set(t, ERR_LIMIT, "%s has %zu lines, at most %d", file, lines,
                            LINES_MAX);
     struct scenario_demand *list = arena_alloc(a, lines * sizeof *list);
-    uint32_t used = 0;
-    int64_t line = 0;
+    const char *p = text, *stop = text + n;
+    enum error e = OK;
 
-    for (const char *p = text, *stop = text + n; p < stop || line == 0;) {
-        const char *newline = p < stop ? memchr(p, '\n', (size_t)(stop - p)) : NULL;
-        const char *end = newline ? newline : stop, *next = newline ? newline + 1 : stop;
-        int64_t x[COLUMNS];
-        if (end > p && end[-1] == '\r')
-            end--;
-        if (++line == 1) {
-            if ((size_t)(end - p) != strlen(header) || memcmp(p, header, strlen(header)) != 0)
-                return errtext_set(t, ERR_PARSE, "%s:1: expected the header %s", file, header);
-        } else if (end > p) {
-            enum error e = read_line(p, end, file, line, x, t);
-            if (e)
-                return e;
-            list[used++] = (struct scenario_demand){x[0], x[1], x[2], x[3], line};
-        }
-        p = next;
-    }
     out->demand = list;
-    out->n_demand = used;
+    out->n_demand = 0;
     out->demand_file = arena_str(a, file, strlen(file));
-    return OK;
+    for (int64_t line = 1; !e && (p < stop || line == 1); line++) {
+        const char *newline = p < stop ? memchr(p, '\n', (size_t)(stop - p)) : NULL;
+        const char *end = newline ? newline : stop;
+        bool cr = end > p && end[-1] == '\r';
+        e = take_line(p, end - cr, &(struct place){file, line}, out, list, t);
+        p = newline ? newline + 1 : stop;
+    }
+    if (e) {
+        out->demand = NULL;
+        out->n_demand = 0;
+    }
+    return e;
 }

@@ -50,6 +50,6 @@ extern const char *const policy_names[];      // the same, for tables of choices
 const struct policy *policy_find(const char *name);
 
 extern const struct policy policy_random, policy_greedy, policy_greedy_rate, policy_schedule,
-    policy_external;
+    policy_external, policy_network;
 
 #endif
