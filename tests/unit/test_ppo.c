@@ -127,6 +127,22 @@ START_TEST(likelier_where_it_paid)
 }
 END_TEST
 
+// Equation 16 as a sum, of decision k of a day that ends at `end`.
+static double
+advantage_of(const struct ppo_model *m, const struct ppo_round *d, size_t k, size_t end)
+{
+    double sum = 0, weight = 1;
+    for (size_t j = k; j < end; j++) {
+        double v = (double)m->mean + (double)m->sd * (double)d->steps[j].value;
+        double next = 0;
+        if (j + 1 < end)
+            next = (double)m->mean + (double)m->sd * (double)d->steps[j + 1].value;
+        sum += weight * ((double)d->rewards[j] + next - v);
+        weight *= ppo.lambda;
+    }
+    return sum;
+}
+
 START_TEST(advantages)
 {
     struct errtext t = {{0}};
@@ -138,22 +154,12 @@ START_TEST(advantages)
     ck_assert(m.sd > 0);
     double profit = 0;
     size_t first = 0;
-    for (uint32_t i = 0; i < d.n_days; i++) {
-        const size_t end = first + d.day_steps[i];
-        for (size_t k = first; k < end; k++) {
-            double sum = 0, weight = 1; // equation 16, as a sum
-            for (size_t j = k; j < end; j++, weight *= ppo.lambda) {
-                double v = (double)m.mean + (double)m.sd * (double)d.steps[j].value;
-                double next = j + 1 < end
-                                  ? (double)m.mean + (double)m.sd * (double)d.steps[j + 1].value
-                                  : 0;
-                sum += weight * ((double)d.rewards[j] + next - v);
-            }
-            ck_assert(fabs(sum - (double)d.advantage[k]) < 1e-5);
+    for (uint32_t i = 0; i < d.n_days; first += d.day_steps[i++])
+        for (size_t k = first; k < first + d.day_steps[i]; k++) {
+            double want = advantage_of(&m, &d, k, first + d.day_steps[i]);
+            ck_assert(fabs(want - (double)d.advantage[k]) < 1e-5);
             profit += (double)d.rewards[k] * 500;
         }
-        first = end;
-    }
     ck_assert(fabs(profit / d.n_days - d.profit) < 0.1);
     ppo_model_fini(&m);
     ppo_round_fini(&d);
