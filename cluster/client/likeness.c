@@ -167,9 +167,10 @@ enum error likeness_filter(struct caller *c,
 {
     struct seeker s = {.caller = c, .scratch = arena_create(), .like = like, .tag = tag};
     enum error e = seek_space(&s, t);
+    uint32_t n = jobs && jobs->type == VALUE_LIST ? jobs->n : 0;
 
     *out = value_list();
-    for (uint32_t i = 0; !e && jobs && jobs->type == VALUE_LIST && i < jobs->n; i++)
+    for (uint32_t i = 0; !e && i < n; i++)
         e = take_row(&s, &jobs->items[i], a, out, t);
     arena_destroy(s.scratch);
     return e;
