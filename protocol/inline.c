@@ -194,9 +194,9 @@ static enum error patch_warm_start(const struct inline_source *s,
     enum error e = read_file(path, &text, t);
     if (!e && text.full)
         e = errtext_set(t, ERR_LIMIT, "%s: larger than %d MiB", path, YAML_BYTES_MAX >> 20);
+    struct warm_table table = {buf_cstr(&text), text.n, path, value_find(job, "space")};
     if (!e)
-        e = warm_table_read(buf_cstr(&text), text.n, path, value_find(job, "space"), a, &list,
-                            t);
+        e = warm_table_read(&table, a, &list, t);
     if (e)
         (void)errtext_prefix(t, e, "%s:%u:%u: warm_start", s->file, name->line, name->column);
     else

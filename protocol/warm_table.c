@@ -51,33 +51,33 @@ static enum error take_quoted(struct table *w, char *to, size_t *n, struct errte
     return fail(w, line, "a quote is not closed", t);
 }
 
+// A bound of the cell's bytes.
+static size_t room_of(const struct table *w, bool is_quoted)
+{
+    size_t most = (size_t)(w->end - w->at), n = is_quoted;
+
+    if (!is_quoted)
+        while (n < most && w->at[n] != ',' && w->at[n] != '\n')
+            n++;
+    else
+        while (n < most && (w->at[n] != '"' || (n + 1 < most && w->at[n + 1] == '"')))
+            n += w->at[n] == '"' ? 2 : 1;
+    return n;
+}
+
 static enum error take_cell(struct table *w, const char **out, struct errtext *t)
 {
-    size_t n = 0, room = 0;
-    enum error e = OK;
     bool is_quoted = w->at < w->end && *w->at == '"';
-
-    if (is_quoted)
-        room = (size_t)(w->end - w->at);
-    else
-        while (w->at + room < w->end && !strchr(",\n", w->at[room]))
-            room++;
-    // A quoted cell is measured first: the rest of the file would be room for each.
-    if (is_quoted) {
-        size_t i = 1;
-        while (i < room && (w->at[i] != '"' || (i + 1 < room && w->at[i + 1] == '"')))
-            i += w->at[i] == '"' ? 2 : 1;
-        room = i;
-    }
+    size_t room = room_of(w, is_quoted), n = 0;
     char *cell = arena_alloc(w->a, room + 1);
+    enum error e = OK;
+
     if (is_quoted) {
         e = take_quoted(w, cell, &n, t);
     } else {
         memcpy(cell, w->at, room);
         w->at += room;
-        n = room;
-        if (n && cell[n - 1] == '\r')
-            n--;
+        n = room && cell[room - 1] == '\r' ? room - 1 : room;
     }
     cell[n] = 0;
     *out = cell;
@@ -218,18 +218,19 @@ static enum error check_text(const struct table *w, struct errtext *t)
     return OK;
 }
 
-enum error warm_table_read(const char *text,
-                           size_t n,
-                           const char *path,
-                           const struct value *space,
+enum error warm_table_read(const struct warm_table *table,
                            struct arena *a,
                            struct value *out,
                            struct errtext *t)
 {
     struct table *w = arena_alloc(a, sizeof *w);
 
-    *w = (struct table){
-        .at = text, .end = text + n, .path = path, .line = 1, .space = space, .a = a};
+    *w = (struct table){.at = table->text,
+                        .end = table->text + table->n,
+                        .path = table->path,
+                        .line = 1,
+                        .space = table->space,
+                        .a = a};
     *out = value_list();
     enum error e = check_text(w, t);
     if (!e)

@@ -18,11 +18,15 @@
 #include "common/error.h"
 #include "common/value.h"
 
+struct warm_table {
+    const char *text;
+    size_t n;
+    const char *path;          // for messages
+    const struct value *space; // of the job; NULL: it has none
+};
+
 // *out: a list of {params, metrics}.  ERR_PARSE: "path:line: what".
-MUST_CHECK enum error warm_table_read(const char *text,
-                                      size_t n,
-                                      const char *path,
-                                      const struct value *space,
+MUST_CHECK enum error warm_table_read(const struct warm_table *table,
                                       struct arena *a,
                                       struct value *out,
                                       struct errtext *t);

@@ -12,7 +12,7 @@
 struct arguments {
     struct target target;
     bool all;
-    const char *like, *tag;
+    struct likeness wanted;
 };
 
 static const struct option_row rows[] = {
@@ -22,9 +22,9 @@ static const struct option_row rows[] = {
     {"like", 0, OPTION_STR, "TEXT|JOB", NULL,
      "those with this in their name, those that search the same space as this job, or whose "
      "space has a hash that begins so",
-     0, 0, offsetof(struct arguments, like)},
+     0, 0, offsetof(struct arguments, wanted.like)},
     {"tag", 0, OPTION_STR, "TAG", NULL, "those whose job file has this tag", 0, 0,
-     offsetof(struct arguments, tag)},
+     offsetof(struct arguments, wanted.tag)},
     {0},
 };
 
@@ -78,8 +78,8 @@ ask(const struct arguments *g, struct arena *a, struct value *reply, struct errt
     enum error e = target_open(&g->target, a, &c, t);
     if (!e)
         e = caller_call(c, "jobs", &args, a, reply, t);
-    if (!e && (g->like || g->tag)) {
-        e = likeness_filter(c, value_find(reply, "jobs"), g->like, g->tag, a, &list, t);
+    if (!e && (g->wanted.like || g->wanted.tag)) {
+        e = likeness_filter(c, value_find(reply, "jobs"), &g->wanted, a, &list, t);
         if (!e)
             (void)value_set(a, reply, "jobs", list);
     }

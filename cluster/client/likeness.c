@@ -159,13 +159,13 @@ static enum error take_row(struct seeker *s,
 
 enum error likeness_filter(struct caller *c,
                            const struct value *jobs,
-                           const char *like,
-                           const char *tag,
+                           const struct likeness *wanted,
                            struct arena *a,
                            struct value *out,
                            struct errtext *t)
 {
-    struct seeker s = {.caller = c, .scratch = arena_create(), .like = like, .tag = tag};
+    struct seeker s = {
+        .caller = c, .scratch = arena_create(), .like = wanted->like, .tag = wanted->tag};
     enum error e = seek_space(&s, t);
     uint32_t n = jobs && jobs->type == VALUE_LIST ? jobs->n : 0;
 

@@ -18,14 +18,17 @@
 
 struct sha256 likeness_space_hash(const struct value *space);
 
+struct likeness { // NULL: no such condition
+    const char *like, *tag;
+};
+
 // The rows of `jobs` whose name holds `like`, or whose space is that of the job `like` or
 // has a hash that begins with `like` (at least 8 digits); and that have the tag `tag`.
-// NULL: no such condition.  Rows whose space was looked at get "space", its hash.  Job files
-// are asked for one by one; ERR_DENIED: tags, and we may not read them.
+// Rows whose space was looked at get "space", its hash.  Job files are asked for one by
+// one; ERR_DENIED: tags, and we may not read them.
 MUST_CHECK enum error likeness_filter(struct caller *c,
                                       const struct value *jobs,
-                                      const char *like,
-                                      const char *tag,
+                                      const struct likeness *wanted,
                                       struct arena *a,
                                       struct value *out,
                                       struct errtext *t);

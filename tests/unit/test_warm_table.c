@@ -52,7 +52,8 @@ START_TEST(a_table_is_a_list_of_trials)
     const char *table = tables[_i].table;
 
     ck_assert(!yaml_parse(space_text, strlen(space_text), "s", a, &space, &t));
-    enum error e = warm_table_read(table, strlen(table), "f.csv", &space, a, &list, &t);
+    struct warm_table source = {table, strlen(table), "f.csv", &space};
+    enum error e = warm_table_read(&source, a, &list, &t);
     buf_init(&b, 1 << 16);
     if (!e)
         value_json(&list, &b);
