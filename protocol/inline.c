@@ -12,6 +12,7 @@
 #include "common/utf8.h"
 #include "common/value.h"
 #include "common/yaml.h"
+#include "protocol/warm_table.h"
 
 // The bytes [from, to) of the job's text are replaced.
 struct patch {
@@ -178,6 +179,32 @@ static enum error patch_prompts(const struct inline_source *s,
     return e ? e : find_scalar(s, name, p, t);
 }
 
+static enum error patch_warm_start(const struct inline_source *s,
+                                   const struct value *job,
+                                   struct arena *a,
+                                   struct patch *p,
+                                   struct errtext *t)
+{
+    const struct value *name = value_find(job, "warm_start");
+    const char *path = beside(s, name, a);
+    struct buf text;
+    struct value list;
+
+    buf_init(&text, YAML_BYTES_MAX);
+    enum error e = read_file(path, &text, t);
+    if (!e && text.full)
+        e = errtext_set(t, ERR_LIMIT, "%s: larger than %d MiB", path, YAML_BYTES_MAX >> 20);
+    struct warm_table table = {buf_cstr(&text), text.n, path, value_find(job, "space")};
+    if (!e)
+        e = warm_table_read(&table, a, &list, t);
+    if (e)
+        (void)errtext_prefix(t, e, "%s:%u:%u: warm_start", s->file, name->line, name->column);
+    else
+        value_json(&list, &p->text);
+    buf_fini(&text);
+    return e ? e : find_scalar(s, name, p, t);
+}
+
 // ---- all of it ---------------------------------------------------------------------------
 
 static bool is_attached(const struct value *job, const struct value *name)
@@ -223,8 +250,8 @@ apply(const struct inline_source *s, const struct patch *p, struct arena *a, str
     buf_put(&b, s->text + at, s->n - at);
     const char *text = b.full ? NULL : arena_str(a, buf_cstr(&b), b.n);
     if (b.full)
-        (void)errtext_set(t, ERR_LIMIT, "%s: larger than %d MiB with its prompts", s->file,
-                          YAML_BYTES_MAX >> 20);
+        (void)errtext_set(t, ERR_LIMIT, "%s: larger than %d MiB with the files it names",
+                          s->file, YAML_BYTES_MAX >> 20);
     buf_fini(&b);
     return text;
 }
@@ -232,6 +259,29 @@ apply(const struct inline_source *s, const struct patch *p, struct arena *a, str
 static bool is_text(const struct value *v)
 {
     return v && v->type == VALUE_STR && v->n && !memchr(v->s, 0, v->n);
+}
+
+static enum error make_patches(const struct inline_source *s,
+                               const struct value *job,
+                               struct arena *a,
+                               struct patch p[2],
+                               struct errtext *t)
+{
+    const struct value *kind = value_find(job, "kind");
+    const struct value *prompts = value_find(job, "prompts");
+    const struct value *model = value_find(job, "model");
+    const char *name = is_text(kind) ? kind->s : "";
+    bool generates = strcmp(name, "generate") == 0;
+
+    if (strcmp(name, "search") == 0)
+        return is_text(value_find(job, "warm_start")) ? patch_warm_start(s, job, a, &p[0], t)
+                                                      : OK;
+    if (!generates && strcmp(name, "serve") != 0)
+        return OK;
+    enum error e = generates && is_text(prompts) ? patch_prompts(s, prompts, a, &p[0], t) : OK;
+    if (!e && is_text(model) && !is_attached(job, model))
+        e = patch_model(s, model, a, &p[1], t);
+    return e;
 }
 
 enum error inline_files(const struct inline_source *s,
@@ -244,17 +294,9 @@ enum error inline_files(const struct inline_source *s,
     *out = s->text;
     if (yaml_parse(s->text, s->n, s->file, a, &job, NULL))
         return OK; // the coordinator says what is wrong
-    const struct value *kind = value_find(&job, "kind");
-    const struct value *prompts = value_find(&job, "prompts");
-    const struct value *model = value_find(&job, "model");
-    bool generates = is_text(kind) && strcmp(kind->s, "generate") == 0;
-    if (!generates && (!is_text(kind) || strcmp(kind->s, "serve") != 0))
-        return OK;
     for (int i = 0; i < 2; i++)
         buf_init(&p[i].text, YAML_BYTES_MAX);
-    enum error e = generates && is_text(prompts) ? patch_prompts(s, prompts, a, &p[0], t) : OK;
-    if (!e && is_text(model) && !is_attached(&job, model))
-        e = patch_model(s, model, a, &p[1], t);
+    enum error e = make_patches(s, &job, a, p, t);
     if (!e && (p[0].text.n || p[1].text.n))
         *out = apply(s, p, a, t);
     if (!e && !*out)

@@ -7,6 +7,7 @@
 //   prompts: FILE    (generate) becomes {file: FILE, jsonl: its text}, on the same line
 //   model: PATH      (generate, serve) relative, there, and no attachment: becomes
 //                    absolute, since workers have another directory
+//   warm_start: FILE (search) a table, becomes the list of its trials (warm_table.h)
 //
 // All else, and so every line and column in front of them, stays.
 //

@@ -12,7 +12,7 @@ const struct command *const command_table[] = {
     &cmd_status,  &cmd_watch,    &cmd_wait,   &cmd_results,    &cmd_logs,   &cmd_why,
     &cmd_retry,   &cmd_extend,   &cmd_cancel, &cmd_workers,    &cmd_drain,  &cmd_validate,
     &cmd_explain, &cmd_doctor,   &cmd_keygen, &cmd_completion, &cmd_report, &cmd_replay,
-    &cmd_fit,     NULL,
+    &cmd_fit,     &cmd_best,     NULL,
 };
 
 const struct command *command_find(const char *name)

@@ -11,7 +11,7 @@
 extern const struct command cmd_run, cmd_generate, cmd_up, cmd_down, cmd_submit, cmd_jobs,
     cmd_status, cmd_watch, cmd_wait, cmd_results, cmd_logs, cmd_why, cmd_retry, cmd_extend,
     cmd_cancel, cmd_workers, cmd_drain, cmd_validate, cmd_explain, cmd_doctor, cmd_keygen,
-    cmd_completion, cmd_report, cmd_replay, cmd_fit;
+    cmd_completion, cmd_report, cmd_replay, cmd_fit, cmd_best;
 
 struct target;
 struct caller;

@@ -36,7 +36,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-    static const char *const names[] = {"p.jsonl", "m.gguf", "ü b.jsonl"};
+    static const char *const names[] = {"p.jsonl", "m.gguf", "ü b.jsonl", "t.csv"};
     char path[256];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         (void)snprintf(path, sizeof path, "%s/%s", dir, names[i]);
@@ -150,6 +150,27 @@ START_TEST(other_jobs_stay)
 }
 END_TEST
 
+START_TEST(a_table_becomes_the_trials_of_a_warm_start)
+{
+    static const char table[] = "x,y\n0.5,1\n\n0.25,2\n";
+    write_file("t.csv", table, sizeof table - 1);
+    ck_assert_int_eq(inline_job("kind: search\nwarm_start: t.csv # known\n"
+                                "space: {x: {type: float}}\n"),
+                     OK);
+    ck_assert_str_eq(out, "kind: search\n"
+                          "warm_start: [{\"params\":{\"x\":0.5},\"metrics\":{\"y\":1}},"
+                          "{\"params\":{\"x\":0.25},\"metrics\":{\"y\":2}}] # known\n"
+                          "space: {x: {type: float}}\n");
+    // A list is one already; other kinds have no such key.
+    ck_assert_int_eq(inline_job("kind: search\nwarm_start: []\n"), OK);
+    ck_assert_str_eq(out, "kind: search\nwarm_start: []\n");
+    ck_assert_int_eq(inline_job("kind: sweep\nwarm_start: t.csv\n"), OK);
+    ck_assert_str_eq(out, "kind: sweep\nwarm_start: t.csv\n");
+    ck_assert_int_eq(inline_job("kind: search\nwarm_start: none.csv\n"), ERR_PARSE);
+    ck_assert_msg(strstr(t.text, "f:2:13: warm_start: ") == t.text, "%s", t.text);
+}
+END_TEST
+
 START_TEST(what_cannot_be_read_is_named)
 {
     char want[256];
@@ -188,6 +209,7 @@ int main(void)
     tcase_add_test(c, lines_stay_where_they_are);
     tcase_add_test(c, a_model_beside_the_job_becomes_absolute);
     tcase_add_test(c, other_jobs_stay);
+    tcase_add_test(c, a_table_becomes_the_trials_of_a_warm_start);
     tcase_add_test(c, what_cannot_be_read_is_named);
     tcase_add_test(c, more_than_a_job_file_carries_is_refused);
     suite_add_tcase(s, c);
