@@ -58,13 +58,19 @@ static void drop_world(struct state *s)
     s->world = NULL;
 }
 
+// Both were zero before they were filled, so that nothing but their keys differs.
+static bool is_same(const void *a, const void *b, size_t n)
+{
+    return memcmp(a, b, n) == 0;
+}
+
 static enum error make_world(struct state *s, const struct value *over, struct errtext *t)
 {
     struct scenario want = s->base;
     enum error e = set_keys(&want, s->job->params, t);
     if (!e)
         e = set_keys(&want, over, t);
-    if (e || (s->world && memcmp(&want, &s->current, sizeof want) == 0))
+    if (e || (s->world && is_same(&want, &s->current, sizeof want)))
         return e;
     drop_world(s);
     if (scenario_check(&want, t))

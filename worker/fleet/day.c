@@ -173,7 +173,7 @@ static void dispatch(struct day *d, uint32_t a, uint32_t j)
     d->m.aircraft_m += l->dist_m;
     d->m.tod_ms += tod;
     d->m.sep_wait_ms += entry - ready;
-    day_log(d, a, TRACE_DISPATCH, i, j, (int)pax, x->lane);
+    day_log(d, a, TRACE_DISPATCH, (struct day_leg){i, j, (int)pax, x->lane});
     queue_set(&d->queue, a, queue_key(entry, EVENT_TAKEOFF, a));
 }
 
@@ -209,7 +209,7 @@ static void take_off(struct day *d, uint32_t a)
     day_stand_up(d, a);
     count_room(d, x->place);
     x->status = DAY_FLY;
-    day_log(d, a, TRACE_TAKEOFF, x->place, x->dest, x->pax, x->lane);
+    day_log(d, a, TRACE_TAKEOFF, (struct day_leg){x->place, x->dest, x->pax, x->lane});
     queue_set(&d->queue, a, queue_key(x->since_ms, EVENT_LAND, a));
     day_release(d, x->place, d->t);
 }
@@ -258,7 +258,7 @@ static void land(struct day *d, uint32_t a)
     bool charger = (wants && p->n_charge < p->charge) || p->n_park >= p->park;
     day_stand_on(d, a, charger ? DAY_CHARGER : DAY_PLAIN);
     d->m.served += x->pax;
-    day_log(d, a, TRACE_LAND, from, x->place, x->pax, x->lane);
+    day_log(d, a, TRACE_LAND, (struct day_leg){from, x->place, x->pax, x->lane});
     x->pax = 0;
     if (failed)
         fail(d, a, draw[DRAWS_LANES]);
@@ -308,6 +308,32 @@ static void close_day(struct day *d)
         d->m.revenue_uusd - d->m.op_uusd - d->m.elec_uusd - d->m.terminal_elec_uusd;
 }
 
+// True: it is a decision, and d waits for it.
+static bool happens(struct day *d, enum event event, uint32_t a)
+{
+    switch (event) {
+    case EVENT_LAND:
+        land(d, a);
+        return false;
+    case EVENT_CHARGED:
+        charged(d, a);
+        return false;
+    case EVENT_REPAIRED:
+        repaired(d, a);
+        return false;
+    case EVENT_TAKEOFF:
+        take_off(d, a);
+        return false;
+    default: // EVENT_DECIDE
+        if (d->t >= d->world->scenario->t_end_ms) {
+            retire(d, a);
+            return false;
+        }
+        find_feasible(d, a);
+        return d->acting = true;
+    }
+}
+
 bool day_next(struct day *d)
 {
     assert(!d->acting);
@@ -315,31 +341,11 @@ bool day_next(struct day *d)
         uint64_t key = queue_first(&d->queue);
         if (key == QUEUE_NONE)
             break;
-        uint32_t a = queue_aircraft(key);
         d->t = queue_time(key);
         if (d->t >= d->next_change_ms)
             day_advance(d, d->t);
-        switch (queue_event(key)) {
-        case EVENT_LAND:
-            land(d, a);
-            break;
-        case EVENT_CHARGED:
-            charged(d, a);
-            break;
-        case EVENT_REPAIRED:
-            repaired(d, a);
-            break;
-        case EVENT_TAKEOFF:
-            take_off(d, a);
-            break;
-        case EVENT_DECIDE:
-            if (d->t < d->world->scenario->t_end_ms) {
-                find_feasible(d, a);
-                return d->acting = true;
-            }
-            retire(d, a);
-            break;
-        }
+        if (happens(d, queue_event(key), queue_aircraft(key)))
+            return true;
     }
     if (!d->m.end_ms)
         close_day(d);

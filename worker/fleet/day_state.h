@@ -128,22 +128,21 @@ void day_stand_on(struct day *d, uint32_t a, enum day_stand stand); // takes one
 
 // ---- records ---------------------------------------------------------------------
 
-static inline void day_log(struct day *d,
-                           uint32_t a,
-                           enum trace_event ev,
-                           uint32_t from,
-                           uint32_t to,
-                           int pax,
-                           int lane)
+struct day_leg {
+    uint32_t from, to;
+    int pax, lane;
+};
+
+static inline void day_log(struct day *d, uint32_t a, enum trace_event ev, struct day_leg leg)
 {
     struct record r = {
         .t = d->t,
         .a = a,
         .ev = ev,
-        .from = from,
-        .to = to,
-        .pax = pax,
-        .lane = lane,
+        .from = leg.from,
+        .to = leg.to,
+        .pax = leg.pax,
+        .lane = leg.lane,
         .energy_j = d->aircraft[a].energy_j,
         .money_uusd = d->money_uusd,
     };
@@ -156,7 +155,7 @@ static inline void day_log(struct day *d,
 
 static inline void day_log_here(struct day *d, uint32_t a, enum trace_event ev)
 {
-    day_log(d, a, ev, d->aircraft[a].place, d->aircraft[a].place, 0, -1);
+    day_log(d, a, ev, (struct day_leg){d->aircraft[a].place, d->aircraft[a].place, 0, -1});
 }
 
 #endif

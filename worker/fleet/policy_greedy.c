@@ -28,25 +28,20 @@ static inline uint32_t choose_by(struct day *d, bool by_rate)
     int64_t best = 0;
     uint32_t choice = e->place;
 
-    for (uint32_t k = 0; k < w->n_words; k++) {
+    for (uint32_t k = 0; k < w->n_words; k++)
         for (uint64_t left = e->feasible[k]; left; left &= left - 1) {
             uint32_t j = 64 * k + (uint32_t)__builtin_ctzll(left);
             if (j == e->place)
                 continue;
             const struct world_leg *leg = &legs[link_of[j]];
             int64_t score = profit_of(d, &w->links[link_of[j]], leg, seats);
-            if (score <= 0)
-                continue;
             int64_t time = leg->cycle_ms + delay;
-            if (by_rate && score * 1000 < (best + 1) * time)
+            if (score <= 0 || (by_rate && score * 1000 < (best + 1) * time))
                 continue;
             score = by_rate ? score * 1000 / time : score;
-            if (score > best) {
-                best = score;
-                choice = j;
-            }
+            choice = score > best ? j : choice;
+            best = score > best ? score : best;
         }
-    }
     return choice;
 }
 

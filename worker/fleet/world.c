@@ -57,25 +57,29 @@ static int64_t *escapes(const struct world *w, const struct scenario_type *y)
     return out;
 }
 
-static void find_reach(struct world *w)
+// Where type y gets to from i with a full battery.
+static void reach_from(struct world *w, uint32_t y, uint32_t i, const int64_t *escape)
 {
     const struct scenario *s = w->scenario;
+    uint64_t *reach = &w->reach[((size_t)y * w->n_ports + i) * w->n_words];
+    int64_t *most = &w->most_need_j[(size_t)y * w->n_ports + i];
 
+    for (uint32_t j = 0; j < w->n_ports; j++) {
+        int64_t need = trip_j(&s->types[y], world_distance(w, i, j)) + s->reserve_j + escape[j];
+        if (i == j || need > s->types[y].battery_j)
+            continue;
+        reach[j / 64] |= UINT64_C(1) << (j % 64);
+        w->link_of[(size_t)i * w->n_ports + j] = 0;
+        *most = need > *most ? need : *most;
+    }
+}
+
+static void find_reach(struct world *w)
+{
     for (uint32_t y = 0; y < w->n_types; y++) {
-        int64_t *escape = escapes(w, &s->types[y]);
-        for (uint32_t i = 0; i < w->n_ports; i++) {
-            uint64_t *reach = &w->reach[((size_t)y * w->n_ports + i) * w->n_words];
-            int64_t *most = &w->most_need_j[(size_t)y * w->n_ports + i];
-            for (uint32_t j = 0; j < w->n_ports; j++) {
-                int64_t need =
-                    trip_j(&s->types[y], world_distance(w, i, j)) + s->reserve_j + escape[j];
-                if (i == j || need > s->types[y].battery_j)
-                    continue;
-                reach[j / 64] |= UINT64_C(1) << (j % 64);
-                w->link_of[(size_t)i * w->n_ports + j] = 0;
-                *most = need > *most ? need : *most;
-            }
-        }
+        int64_t *escape = escapes(w, &w->scenario->types[y]);
+        for (uint32_t i = 0; i < w->n_ports; i++)
+            reach_from(w, y, i, escape);
         mem_free(escape);
     }
 }
@@ -125,35 +129,40 @@ static void fill_legs(struct world *w, uint32_t type)
 }
 
 // Rows in order of the pair: all that have demand, also those nobody can fly.
-static enum error find_demand(struct world *w, struct errtext *t)
+static bool has_demand(const struct world *w, uint32_t k)
 {
     const struct scenario *s = w->scenario;
+    uint32_t i = k / w->n_ports, j = k % w->n_ports;
+    return i != j && (s->od_max_m <= 0 || world_distance(w, i, j) <= s->od_max_m);
+}
 
-    for (int pass = 0; pass < 2; pass++) {
-        uint32_t n = 0;
-        for (uint32_t k = 0; k < w->n_ports * w->n_ports; k++) {
-            uint32_t i = k / w->n_ports, j = k % w->n_ports;
-            if (i == j || (s->od_max_m > 0 && world_distance(w, i, j) > s->od_max_m))
-                continue;
-            if (pass == 1) {
-                uint32_t of_class = (uint32_t)(2 * s->ports[i].core + s->ports[j].core);
-                w->demand[n] = (struct world_demand){k, of_class};
-                w->demand_entity[n] = k;
-                if (w->link_of[k] != WORLD_NO_LINK)
-                    w->links[w->link_of[k]].demand = n;
-            }
-            n++;
-        }
-        if (pass == 1)
-            break;
-        if ((uint64_t)n * w->n_bins_padded > CELLS_MAX)
-            return errtext_set(t, ERR_LIMIT, "the day has %llu demand cells, at most %llu",
-                               (unsigned long long)n * w->n_bins_padded,
-                               (unsigned long long)CELLS_MAX);
-        w->n_demand = n;
-        w->demand = mem_alloc((n + 1) * sizeof *w->demand);
-        w->demand_entity = mem_alloc((n + DRAWS_LANES) * sizeof *w->demand_entity);
-    }
+static void add_demand(struct world *w, uint32_t k, uint32_t n)
+{
+    const struct scenario_port *ports = w->scenario->ports;
+    uint32_t i = k / w->n_ports, j = k % w->n_ports;
+    uint32_t of_class = (uint32_t)(2 * ports[i].core + ports[j].core);
+
+    w->demand[n] = (struct world_demand){k, of_class};
+    w->demand_entity[n] = k;
+    if (w->link_of[k] != WORLD_NO_LINK)
+        w->links[w->link_of[k]].demand = n;
+}
+
+static enum error find_demand(struct world *w, struct errtext *t)
+{
+    uint32_t n = 0, n_pairs = w->n_ports * w->n_ports;
+
+    for (uint32_t k = 0; k < n_pairs; k++)
+        n += has_demand(w, k);
+    if ((uint64_t)n * w->n_bins_padded > CELLS_MAX)
+        return errtext_set(t, ERR_LIMIT, "the day has %llu demand cells, at most %llu",
+                           (unsigned long long)n * w->n_bins_padded,
+                           (unsigned long long)CELLS_MAX);
+    w->demand = mem_alloc((n + 1) * sizeof *w->demand);
+    w->demand_entity = mem_alloc((n + DRAWS_LANES) * sizeof *w->demand_entity);
+    for (uint32_t k = 0; k < n_pairs; k++)
+        if (has_demand(w, k))
+            add_demand(w, k, w->n_demand++);
     return OK;
 }
 
@@ -213,26 +222,32 @@ static bool peak_applies(const struct scenario_peak *p, uint32_t of_class)
     return of_class == 3 || (of_class == 1 && !p->outward) || (of_class == 2 && p->outward);
 }
 
+static int64_t expected(const struct scenario *s, uint32_t of_class, uint32_t bin)
+{
+    int64_t tm = s->t_start_ms + bin * s->bin_ms + s->bin_ms / 2;
+    int64_t lam = s->demand_base_q16;
+
+    for (uint32_t k = 0; k < s->n_peaks; k++) {
+        const struct scenario_peak *p = &s->peaks[k];
+        int64_t off = absolute(tm - p->center_ms);
+        if (peak_applies(p, of_class) && off < p->half_ms)
+            lam += s->demand_peak_q16 * (p->half_ms - off) / p->half_ms;
+    }
+    return lam;
+}
+
 static void fill_expected(struct world *w)
 {
     const struct scenario *s = w->scenario;
 
-    for (uint32_t c = 0; c < 4; c++) {
+    for (uint32_t c = 0; c < 4; c++)
         for (uint32_t b = 0; b < w->n_bins; b++) {
-            int64_t tm = s->t_start_ms + b * s->bin_ms + s->bin_ms / 2;
-            int64_t lam = s->demand_base_q16;
-            for (uint32_t k = 0; k < s->n_peaks; k++) {
-                const struct scenario_peak *p = &s->peaks[k];
-                int64_t off = absolute(tm - p->center_ms);
-                if (peak_applies(p, c) && off < p->half_ms)
-                    lam += s->demand_peak_q16 * (p->half_ms - off) / p->half_ms;
-            }
+            int64_t lam = expected(s, c, b);
             int64_t rise = (lam * s->surge_pct_per_pax) >> 16;
             w->lam[c * w->n_bins_padded + b] = (uint32_t)lam;
             w->surge_pct[c * w->n_bins + b] =
                 (uint32_t)(100 + (rise < s->surge_max_pct ? rise : s->surge_max_pct));
         }
-    }
 }
 
 static void find_pairs(struct world *w)
