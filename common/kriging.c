@@ -222,7 +222,23 @@ static bool find_gradient(struct learn *l)
     return true;
 }
 
-// iRprop-: steps that grow while the gradient keeps its sign.
+static double clamp(double x, double low, double high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+// One parameter's step of iRprop-: it grows while the gradient keeps its sign.
+static void climb_one(struct learn *l, uint32_t c, double *step, double *before)
+{
+    bool is_noise = c == l->k->n_cols;
+    double g = l->gradient[c], sign = g * *before;
+    double factor = sign > 0 ? 1.2 : sign < 0 ? 0.5 : 1;
+    *step = clamp(*step * factor, 0, 1);
+    *before = sign < 0 ? 0 : g;
+    double move = *before > 0 ? *step : *before < 0 ? -*step : 0;
+    l->theta[c] = clamp(l->theta[c] - move, is_noise ? -18 : -7, is_noise ? 0 : 5);
+}
+
 static void climb(struct learn *l)
 {
     uint32_t n = l->k->n_cols + 1;
@@ -231,15 +247,8 @@ static void climb(struct learn *l)
     for (uint32_t c = 0; c < n; c++)
         steps[c] = 0.3;
     for (int i = 0; i < LEARN_STEPS && find_gradient(l); i++)
-        for (uint32_t c = 0; c < n; c++) {
-            double g = l->gradient[c], sign = g * before[c];
-            steps[c] *= sign > 0 ? 1.2 : sign < 0 ? 0.5 : 1;
-            steps[c] = steps[c] > 1 ? 1 : steps[c];
-            before[c] = sign < 0 ? 0 : g;
-            l->theta[c] -= before[c] > 0 ? steps[c] : before[c] < 0 ? -steps[c] : 0;
-            double low = c + 1 == n ? -18 : -7, high = c + 1 == n ? 0 : 5;
-            l->theta[c] = l->theta[c] < low ? low : l->theta[c] > high ? high : l->theta[c];
-        }
+        for (uint32_t c = 0; c < n; c++)
+            climb_one(l, c, &steps[c], &before[c]);
     mem_free(steps);
 }
 

@@ -135,14 +135,14 @@ static struct value columns_value(const struct surrogate_data *d, struct arena *
 }
 
 enum error surrogate_fit(const struct surrogate_options *o,
-                         const struct value *const *rows,
-                         const double *targets,
-                         uint32_t n,
+                         const struct surrogate_trials *from,
                          struct arena *a,
                          struct value *out,
                          struct errtext *t)
 {
     const struct surrogate_kind *kind = find_kind(o->model);
+    const struct value *const *rows = from->rows;
+    uint32_t n = from->n;
     struct surrogate_data d = {.n_rows = n};
     enum error e = OK;
 
@@ -164,10 +164,10 @@ enum error surrogate_fit(const struct surrogate_options *o,
     d.y = mem_alloc(n * sizeof *d.y);
     for (uint32_t i = 0; i < n; i++) {
         fill_row(&d, rows[i], d.x + (size_t)i * d.n_columns);
-        d.y[i] = o->is_log ? math_log(targets[i]) : targets[i];
+        d.y[i] = o->is_log ? math_log(from->targets[i]) : from->targets[i];
         if (!isfinite(d.y[i]) && !e)
             e = errtext_set(t, ERR_INVALID, "target %.17g has no logarithm, or is not finite",
-                            targets[i]);
+                            from->targets[i]);
     }
     *out = value_map();
     value_set(a, out, "format", value_str(a, FORMAT));

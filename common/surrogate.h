@@ -38,10 +38,13 @@ extern const char *const surrogate_models[]; // NULL-ended
 
 // From rows of {name: value} maps and their targets: the model as a value, to be written
 // to a file.  ERR_INVALID: too few rows, or a target that has no logarithm.
+struct surrogate_trials {
+    const struct value *const *rows; // [n] maps of parameters
+    const double *targets;           // [n]
+    uint32_t n;
+};
 MUST_CHECK enum error surrogate_fit(const struct surrogate_options *o,
-                                    const struct value *const *rows,
-                                    const double *targets,
-                                    uint32_t n,
+                                    const struct surrogate_trials *from,
                                     struct arena *a,
                                     struct value *out,
                                     struct errtext *t);

@@ -18,11 +18,12 @@ extern const struct workload workload_placement;
 extern const struct workload workload_cafe;
 extern const struct workload workload_train_line;
 extern const struct workload workload_fleet;
+extern const struct workload workload_fleet_ppo;
 extern const struct workload workload_dram;
 extern const struct workload workload_proxy;
 
-// clang-format off: a row a line
 const struct workload *const workloads[] = {
+    // clang-format off
     &workload_noop,
     &workload_function,
     &workload_exec,
@@ -34,11 +35,12 @@ const struct workload *const workloads[] = {
     &workload_cafe,
     &workload_train_line,
     &workload_fleet,
+    &workload_fleet_ppo,
     &workload_dram,
     &workload_proxy,
     NULL,
+    // clang-format on
 };
-// clang-format on
 
 const struct workload *workload_find(const char *name)
 {

@@ -68,7 +68,8 @@ static enum error measure(const struct surrogate_options *o,
     double *predicted = mem_alloc((n + 1) * sizeof *predicted), low = 0, high = 0;
     struct surrogate *s = NULL;
     struct value model;
-    enum error e = surrogate_fit(o, d->params, d->targets, n_train, a, &model, t);
+    enum error e = surrogate_fit(o, &(struct surrogate_trials){d->params, d->targets, n_train},
+                                 a, &model, t);
 
     if (!e)
         e = surrogate_open(&model, a, &s, t);
@@ -133,7 +134,8 @@ fit(const struct arguments *g, const char *source, struct arena *a, struct errte
                                   .n_trees = (uint32_t)g->trees};
     struct value quality = value_map(), model;
     struct trials d;
-    enum error e = trials_load(&g->target, source, g->metric, g->ignore, a, &d, t);
+    enum error e = trials_load(&g->target,
+                               &(struct trials_source){source, g->metric, g->ignore}, a, &d, t);
 
     if (e)
         return e;
@@ -141,7 +143,8 @@ fit(const struct arguments *g, const char *source, struct arena *a, struct errte
     uint32_t n_train = d.n - (uint32_t)((uint64_t)d.n * (uint64_t)g->test / 100);
     e = measure(&o, &d, n_train, a, &quality, t);
     if (!e && g->output)
-        e = surrogate_fit(&o, d.params, d.targets, d.n, a, &model, t);
+        e = surrogate_fit(&o, &(struct surrogate_trials){d.params, d.targets, d.n}, a, &model,
+                          t);
     if (!e && g->output)
         value_set(a, &model, "metric", value_str(a, d.metric));
     if (!e && g->output)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cluster/client/final_compare.h"
 #include "cluster/client/show.h"
 #include "cluster/client/table.h"
 
@@ -168,6 +169,24 @@ static void print_generate(const struct value *result, struct arena *a)
     print_load(value_find(result, "load"));
 }
 
+// ---- trainings -------------------------------------------------------------------
+
+static void print_training(const struct value *result, struct arena *a)
+{
+    const struct value *curve = value_find(result, "curve");
+    const struct value *evaluation = value_find(result, "evaluation");
+    if (curve && curve->type == VALUE_LIST && curve->n) {
+        printf("the last of %u rounds: ", curve->n);
+        struct buf b;
+        buf_init(&b, LINE_MAX_BYTES);
+        show_pairs(&curve->items[curve->n - 1], &b);
+        printf("%s\n", buf_cstr(&b));
+        buf_fini(&b);
+    }
+    if (evaluation)
+        print_metrics(evaluation, a);
+}
+
 // ---- all kinds -------------------------------------------------------------------
 
 static void print_head(const struct value *doc)
@@ -228,6 +247,8 @@ static bool print_for_people(const struct value *doc)
         print_points(result, a);
         print_search(result, a);
         print_generate(result, a);
+        print_training(result, a);
+        final_compare(result, value_find(doc, "stats"), a);
     }
     print_failures(doc);
     print_digest(doc);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cluster/client/trials.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -72,31 +73,34 @@ static enum error take_json(struct loader *l, const char *line, struct errtext *
 }
 
 // --- tables -----------------------------------------------------------------------------
-// Cells of a line in place; quotes keep commas, a doubled quote is one.
+// One cell in place; quotes keep commas, a doubled quote is one.  The next, or NULL.
+static char *unquote(char *cell)
+{
+    char *to = cell, *from = cell;
+    bool is_quoted = *from == '"';
+
+    from += is_quoted;
+    while (*from && (is_quoted || *from != ',')) {
+        if (is_quoted && *from == '"' && *++from != '"') {
+            is_quoted = false;
+            continue;
+        }
+        *to++ = *from++;
+    }
+    bool is_last = *from != ',';
+    *to = 0;
+    return is_last ? NULL : from + 1;
+}
+
 static uint32_t split(char *line, const char **cells)
 {
     uint32_t n = 0;
     char *at = line;
-
-    while (n < CELLS_MAX) {
-        char *to = at, *from = at;
-        bool is_quoted = *from == '"';
-        cells[n++] = to;
-        from += is_quoted;
-        while (*from && (is_quoted || *from != ',')) {
-            if (is_quoted && *from == '"' && *++from != '"') {
-                is_quoted = false;
-                continue;
-            }
-            *to++ = *from++;
-        }
-        bool is_last = *from != ',';
-        *to = 0;
-        if (is_last)
-            break;
-        at = from + 1;
-    }
-    return n;
+    do {
+        cells[n++] = at;
+        at = unquote(at);
+    } while (at && n < CELLS_MAX);
+    return n; // at least one: a line has a first cell, if an empty one
 }
 
 static struct value cell_value(struct arena *a, const char *cell)
@@ -138,6 +142,7 @@ static enum error take_row(struct loader *l, char *line, struct errtext *t)
     *params = value_map();
     for (uint32_t i = 0; i < n; i++) {
         struct value v = cell_value(l->a, cells[i]);
+        assert(l->names[i]); // the first line gave as many
         if (strcmp(l->names[i], l->out->metric) == 0)
             target = value_is_number(&v) ? value_number(&v) : NAN;
         else if (!is_ignored(l, l->names[i]))
@@ -200,9 +205,7 @@ static enum error fetch_history(const struct target *g,
 }
 
 enum error trials_load(const struct target *g,
-                       const char *source,
-                       const char *metric,
-                       const char *ignore,
+                       const struct trials_source *s,
                        struct arena *a,
                        struct trials *out,
                        struct errtext *t)
@@ -211,14 +214,14 @@ enum error trials_load(const struct target *g,
     struct stat there;
     char dir[] = "/tmp/shoal-fit-XXXXXX";
 
-    *out = (struct trials){.metric = metric};
-    *l = (struct loader){.a = a, .out = out, .path = source, .ignore = ignore};
-    if (stat(source, &there) == 0)
+    *out = (struct trials){.metric = s->metric};
+    *l = (struct loader){.a = a, .out = out, .path = s->name, .ignore = s->ignore};
+    if (stat(s->name, &there) == 0)
         return read_file(l, t);
     if (!mkdtemp(dir))
         return errtext_set(t, ERR_IO, "%s: %s", dir, strerror(errno));
     l->path = arena_printf(a, "%s/history.jsonl", dir);
-    enum error e = fetch_history(g, source, a, l->path, t);
+    enum error e = fetch_history(g, s->name, a, l->path, t);
     if (!e)
         e = read_file(l, t);
     (void)unlink(l->path);

@@ -20,13 +20,15 @@ struct trials {
     const char *metric;
 };
 
-// Of a file when there is one of that name, else of a job.  Trials that failed or have no
-// finite value of the metric are left out; metric NULL: the first one of the first trial.
-// `ignore` (or NULL) names columns of a table that are no parameters, commas between.
+struct trials_source {
+    const char *name;   // of a file when there is one, else of a job
+    const char *metric; // NULL: the first one of the first trial
+    const char *ignore; // columns of a table that are no parameters, commas between, or NULL
+};
+
+// Trials that failed or have no finite value of the metric are left out.
 MUST_CHECK enum error trials_load(const struct target *g,
-                                  const char *source,
-                                  const char *metric,
-                                  const char *ignore,
+                                  const struct trials_source *s,
                                   struct arena *a,
                                   struct trials *out,
                                   struct errtext *t);

@@ -225,10 +225,11 @@ static bool search_pool(struct pool *p, struct point *out)
     uint32_t best = pool_best(p);
     double score = p->scores[best];
     point_copy(out, &p->points[best]);
-    for (int round = 0; round < ROUNDS; round++, spread *= 0.5) {
+    for (int round = 0; round < ROUNDS; round++) {
         p->n = 0;
+        spread *= 0.5;
         for (uint32_t i = 0; i < AROUND; i++)
-            pool_take_near(p, out, spread * (0.2 + rng_f64(&p->rng)));
+            pool_take_near(p, out, 2 * spread * (0.2 + rng_f64(&p->rng)));
         if (p->n == 0)
             continue;
         gp_model_score(g, p->rows, p->n, p->scores);

@@ -87,12 +87,27 @@ static void scalarize(const struct gp *g, const uint32_t *records, uint32_t n, u
     }
 }
 
+// Mean 0 and deviation 1; the target of `best` into *best.
+static void standardise(const struct gp *g, uint32_t n, double *best)
+{
+    double mean = 0, var = 0;
+    for (uint32_t i = 0; i < n; i++)
+        mean += g->y[i];
+    mean /= n;
+    for (uint32_t i = 0; i < n; i++)
+        var += (g->y[i] - mean) * (g->y[i] - mean);
+    double sd = var > 0 ? math_sqrt(var / n) : 1;
+    for (uint32_t i = 0; i < n; i++)
+        g->y[i] = (g->y[i] - mean) / sd;
+    *best = (math_log(FLOOR) - mean) / sd;
+}
+
 // Losses of the records, the worst feasible one for those that have none; then
 // compressed and standardised.  The best feasible target into *best.
 static void find_targets(
     const struct gp *g, const uint32_t *records, uint32_t n, uint64_t trial, double *best)
 {
-    double *sorted = mem_alloc((n + 1) * sizeof *sorted), worst = -INFINITY, mean = 0, var = 0;
+    double *sorted = mem_alloc((n + 1) * sizeof *sorted), worst = -INFINITY;
     uint32_t n_good = 0;
 
     if (g->history->objectives->n > 1)
@@ -117,15 +132,8 @@ static void find_targets(
         y = y > least ? y : least;
         double ratio = (y - least) / width;
         g->y[i] = math_log(FLOOR + (ratio < 1e300 ? ratio : 1e300));
-        mean += g->y[i];
     }
-    mean /= n;
-    for (uint32_t i = 0; i < n; i++)
-        var += (g->y[i] - mean) * (g->y[i] - mean);
-    double sd = var > 0 ? math_sqrt(var / n) : 1;
-    for (uint32_t i = 0; i < n; i++)
-        g->y[i] = (g->y[i] - mean) / sd;
-    *best = (math_log(FLOOR) - mean) / sd;
+    standardise(g, n, best);
     mem_free(sorted);
 }
 

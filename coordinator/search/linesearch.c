@@ -518,6 +518,22 @@ static bool next_option(const struct linesearch *l, const struct line *x, struct
     return false;
 }
 
+// The gene of a number to take instead: where the parabola through what is known says.
+static struct gene
+number_instead(struct linesearch *l, struct gene g, bool is_again, struct rng *r)
+{
+    const struct slot *s = &l->history->space->slots[g.slot];
+    const struct line none = {.n = 0}, *x = l->lines[g.slot] ? l->lines[g.slot] : &none;
+    struct line all = *x;
+    double here = slot_unit(s, g);
+    if (!all.n)
+        put_sample(&all, here, 0);
+    add_pending(l, g.slot, &all);
+    double u = next_number(l, x, &all, here);
+    u += is_again ? (rng_f64(r) - 0.5) * l->step : 0;
+    return slot_gene(s, g.slot, u < 0 ? 0 : u > 1 ? 1 : u);
+}
+
 static bool ask(void *state, const struct ask *q, struct point *out)
 {
     struct linesearch *l = state;
@@ -533,22 +549,12 @@ static bool ask(void *state, const struct ask *q, struct point *out)
         return true;
     struct follow f = {.from = from, .rng = r};
     f.instead = from->genes[(q->trial + q->attempt) % from->n];
-    const struct slot *s = &h->space->slots[f.instead.slot];
-    const struct line *x = l->lines[f.instead.slot];
-    struct line none = {.n = 0};
-    if (is_table(s)) {
+    if (is_table(&h->space->slots[f.instead.slot])) {
         struct step two = {.reach = l->step, .more = 1};
-        if (!next_option(l, x, &f.instead))
+        if (!next_option(l, l->lines[f.instead.slot], &f.instead))
             return variation_step(h, from, &two, r, out);
     } else {
-        struct line all = x ? *x : none;
-        double here = slot_unit(s, f.instead);
-        if (!all.n)
-            put_sample(&all, here, 0);
-        add_pending(l, f.instead.slot, &all);
-        double u = next_number(l, x ? x : &none, &all, here);
-        u += q->attempt >= from->n ? (rng_f64(&f.rng) - 0.5) * l->step : 0;
-        f.instead = slot_gene(s, f.instead.slot, u < 0 ? 0 : u > 1 ? 1 : u);
+        f.instead = number_instead(l, f.instead, q->attempt >= from->n, &f.rng);
     }
     return walk_run(h->walk, out, choose, &f);
 }

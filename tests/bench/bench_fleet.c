@@ -233,7 +233,7 @@ static void repeat(struct fleet *small, struct fleet *big, int r)
 int main(int argc, char **argv)
 {
     struct fleet small, big;
-    int n = argc > 2 ? atoi(argv[2]) : 5;
+    int n = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 5;
 
     if (argc < 2 || n < 1 || n > REPEATS_MAX || !open_fleet(&small, argv[1], "uam8x40")
         || !open_fleet(&big, argv[1], "uam200x5000")) {

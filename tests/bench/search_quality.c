@@ -20,7 +20,7 @@
 #include "tests/bench/lab.h"
 #include "tests/bench/ours/quality_functions.h"
 
-enum { SEEDS_MAX = 64, BUDGETS = 3 };
+enum { BUDGETS = 3 };
 
 static const uint32_t budgets[BUDGETS] = {100, 300, 1000};
 
@@ -84,49 +84,13 @@ static const char *fixture(const struct settings *s, const char *name, struct ar
     return arena_printf(a, "%s/%s", s->fixtures, name);
 }
 
-static struct value read_yaml(const char *path, struct arena *a)
-{
-    FILE *f = fopen(path, "rb");
-    struct errtext t;
-    struct value v;
-    struct buf b;
-    size_t n;
-
-    if (!f)
-        lab_die(path, "cannot be opened");
-    buf_init(&b, YAML_BYTES_MAX);
-    do {
-        uint8_t chunk[65536];
-        n = fread(chunk, 1, sizeof chunk, f);
-        buf_put(&b, chunk, n);
-    } while (n);
-    (void)fclose(f);
-    if (yaml_parse(buf_cstr(&b), b.n, path, a, &v, &t))
-        lab_die("yaml", t.text);
-    buf_fini(&b);
-    return v;
-}
-
-static const struct value *get(const struct value *map, const char *key)
-{
-    const struct value *v = value_find(map, key);
-    if (!v)
-        lab_die("the fixtures lack", key);
-    return v;
-}
-
 // --- comparing ----------------------------------------------------------------------
 static uint32_t
 column(const struct problem *p, const struct value *runs, uint32_t budget, double *out)
 {
-    double sign = p->reference ? -1 : 1;
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; runs && i < runs->n && n < SEEDS_MAX; i++) {
-        const struct value *row = &runs->items[i];
-        if (budget < row->n && value_is_number(&row->items[budget]))
-            out[n++] = sign * value_number(&row->items[budget]);
-    }
+    uint32_t n = lab_column(runs, budget, out);
+    for (uint32_t i = 0; p->reference && i < n; i++)
+        out[i] = -out[i];
     return n;
 }
 
@@ -138,8 +102,8 @@ static const struct value *best_of(const struct problem *p, uint32_t budget, con
 
     for (uint32_t i = 0; p->runs && i < p->runs->n; i++) {
         const struct value *v = &p->runs->pairs[i].value;
-        double x[SEEDS_MAX];
-        const struct value *runs = v->type == VALUE_MAP ? get(v, "runs") : v;
+        double x[LAB_SEEDS_MAX];
+        const struct value *runs = v->type == VALUE_MAP ? lab_get(v, "runs") : v;
         uint32_t n = column(p, runs, budget, x);
         double median = n ? lab_quantile(x, n, 0.5) : INFINITY;
         if (median >= least)
@@ -157,13 +121,13 @@ static const struct value *baseline_of(const struct problem *p,
                                        const char **name)
 {
     for (uint32_t i = 0; p->runs && c->baselines[i]; i++) {
-        double x[SEEDS_MAX];
+        double x[LAB_SEEDS_MAX];
         if (strcmp(c->baselines[i], "best") == 0)
             return best_of(p, budget, name);
         const struct value *v = value_find(p->runs, c->baselines[i]);
         *name = c->baselines[i];
         if (v && v->type == VALUE_MAP)
-            v = get(v, "runs");
+            v = lab_get(v, "runs");
         if (v && column(p, v, budget, x))
             return v;
     }
@@ -191,11 +155,11 @@ static void print_counts(void)
 
 static void print_row(const struct problem *p,
                       const struct contender *c,
-                      double ours[BUDGETS][SEEDS_MAX],
+                      double ours[BUDGETS][LAB_SEEDS_MAX],
                       const struct settings *s)
 {
     for (uint32_t b = 0; b < BUDGETS && budgets[b] <= s->n_trials; b++) {
-        double theirs[SEEDS_MAX];
+        double theirs[LAB_SEEDS_MAX];
         const char *name = "-";
         const struct value *runs = baseline_of(p, c, b, &name);
         uint32_t n = column(p, runs, b, theirs);
@@ -231,7 +195,7 @@ static bool is_in_list(const char *list, const char *name)
 static void put_raw(const struct problem *p,
                     const struct contender *c,
                     uint32_t seed,
-                    double ours[BUDGETS][SEEDS_MAX],
+                    double ours[BUDGETS][LAB_SEEDS_MAX],
                     const struct settings *s)
 {
     if (!s->raw)
@@ -272,10 +236,10 @@ static double value_of(const struct problem *p, const double *rows, uint32_t n)
 static void contend(const struct problem *p,
                     const struct contender *c,
                     const struct settings *s,
-                    double ours[BUDGETS][SEEDS_MAX])
+                    double ours[BUDGETS][LAB_SEEDS_MAX])
 {
     double *rows = mem_alloc(LAB_TRIALS_MAX * p->lab.n_metrics * sizeof *rows);
-    double winners[SEEDS_MAX];
+    double winners[LAB_SEEDS_MAX];
     char job[8192];
 
     for (uint32_t seed = 0; seed < s->n_seeds; seed++) {
@@ -301,12 +265,12 @@ static void contend(const struct problem *p,
 // Where the baseline's tpe beats its random search, so must ours.
 static void compare_with_chance(const struct problem *p,
                                 const struct settings *s,
-                                double ours[N_CONTENDERS][BUDGETS][SEEDS_MAX])
+                                double ours[N_CONTENDERS][BUDGETS][LAB_SEEDS_MAX])
 {
     const char *name;
 
     for (uint32_t b = 0; b < BUDGETS && budgets[b] <= s->n_trials; b++) {
-        double x[SEEDS_MAX], y[SEEDS_MAX];
+        double x[LAB_SEEDS_MAX], y[LAB_SEEDS_MAX];
         uint32_t n = column(p, baseline_of(p, &contenders[TPE], b, &name), b, x);
         uint32_t m = column(p, baseline_of(p, &contenders[RANDOM], b, &name), b, y);
         double own = lab_larger_p(ours[RANDOM][b], s->n_seeds, ours[TPE][b], s->n_seeds);
@@ -332,7 +296,7 @@ static bool exists(const struct contender *c)
 
 static void contend_all(const struct problem *p, const struct settings *s)
 {
-    static double ours[N_CONTENDERS][BUDGETS][SEEDS_MAX];
+    static double ours[N_CONTENDERS][BUDGETS][LAB_SEEDS_MAX];
     bool has_run[N_CONTENDERS] = {false};
 
     if (s->only && !strstr(p->name, s->only))
@@ -377,7 +341,7 @@ static void read_table(const char *path, struct table *t)
 static bool look_up_recipe(void *ctx, const struct value *params, double *y)
 {
     const struct table *t = ctx;
-    const struct value *recipe = get(params, "recipe");
+    const struct value *recipe = lab_get(params, "recipe");
     int32_t at = 0;
 
     for (uint32_t i = 0; i < recipe->n; i++)
@@ -396,7 +360,7 @@ static const char *const adp_metrics[] = {"adp", NULL};
 static void run_tables(const struct settings *s, struct arena *a)
 {
     static const char *const circuits[] = {"ctrl", "int2float"};
-    struct value all = read_yaml(fixture(s, "abc/tab_baselines.json", a), a);
+    struct value all = lab_read_yaml(fixture(s, "abc/tab_baselines.json", a), a);
     struct table *t = mem_alloc(sizeof *t);
 
     for (int i = 0; i < 2; i++) {
@@ -404,7 +368,7 @@ static void run_tables(const struct settings *s, struct arena *a)
         struct problem p = {.name = circuits[i],
                             .body = RECIPES("5"),
                             .lab = {adp_metrics, 1, look_up_recipe, t},
-                            .runs = get(get(&all, circuits[i]), "runs")};
+                            .runs = lab_get(lab_get(&all, circuits[i]), "runs")};
         contend_all(&p, s);
     }
     mem_free(t);
@@ -415,14 +379,14 @@ typedef bool (*nth_function_fn)(uint32_t i, struct quality_function *q, struct a
 
 static void run_functions(const struct settings *s, nth_function_fn nth, struct arena *a)
 {
-    struct value all = read_yaml(fixture(s, "optimisers/baselines.json", a), a);
+    struct value all = lab_read_yaml(fixture(s, "optimisers/baselines.json", a), a);
     struct quality_function q;
 
     for (uint32_t i = 0; nth(i, &q, a); i++) {
         struct problem p = {.name = q.name,
                             .body = q.body,
                             .lab = {q.metrics, q.n_metrics, quality_evaluate, q.ctx},
-                            .runs = value_find(get(&all, "results"), q.name),
+                            .runs = value_find(lab_get(&all, "results"), q.name),
                             .reference = q.reference};
         contend_all(&p, s);
     }
@@ -435,7 +399,7 @@ static struct value recipe_runs(const struct value *circuit, struct arena *a)
 {
     static const char *const at[BUDGETS] = {"best_adp_100", "best_adp_300", "best_adp_1000"};
     static const char *const kinds[] = {"random", "tpe", "regevo", "hillclimb"};
-    const struct value *runs = get(circuit, "runs");
+    const struct value *runs = lab_get(circuit, "runs");
     struct value out = value_map();
 
     for (int k = 0; k < 4; k++) {
@@ -447,7 +411,7 @@ static struct value recipe_runs(const struct value *circuit, struct arena *a)
             if (strncmp(p->key, kinds[k], strlen(kinds[k])) != 0)
                 continue;
             for (int b = 0; b < BUDGETS; b++)
-                value_push(a, &row, *get(&p->value, at[b]));
+                value_push(a, &row, *lab_get(&p->value, at[b]));
             // A seed that ran for 300 and again for 1000 counts once, by the longer run.
             const char *twin = arena_printf(a, "%.*s1000", (int)(strlen(p->key) - 3), p->key);
             if (is_longer || !value_find(runs, twin))
@@ -475,16 +439,16 @@ static void add_rows_of_one(struct value *runs,
 static void run_recipes(const struct settings *s, struct arena *a)
 {
     static const char *const circuits[] = {"ctrl", "int2float", "cavlc", "priority"};
-    struct value all = read_yaml(fixture(s, "abc/baselines.json", a), a);
+    struct value all = lab_read_yaml(fixture(s, "abc/baselines.json", a), a);
 
     for (int i = 0; i < 4; i++) {
-        const struct value *circuit = get(get(&all, "circuits"), circuits[i]);
+        const struct value *circuit = lab_get(lab_get(&all, "circuits"), circuits[i]);
         struct value runs = recipe_runs(circuit, a);
         if (s->only && strcmp(circuits[i], s->only) != 0)
             continue;
         if (s->n_trials == 100) {
-            add_rows_of_one(&runs, "tpe", get(circuit, "tpe_100_seeds"), a);
-            add_rows_of_one(&runs, "random", get(circuit, "random_100_chunks"), a);
+            add_rows_of_one(&runs, "tpe", lab_get(circuit, "tpe_100_seeds"), a);
+            add_rows_of_one(&runs, "random", lab_get(circuit, "random_100_chunks"), a);
         }
         struct abc *abc = abc_start(fixture(s, "abc", a), circuits[i]);
         struct problem p = {.name = circuits[i],
@@ -492,7 +456,7 @@ static void run_recipes(const struct settings *s, struct arena *a)
                             .lab = {adp_metrics, 1, abc_evaluate, abc},
                             .runs = &runs,
                             .abc = abc,
-                            .resyn2 = value_number(get(get(circuit, "resyn2"), "adp"))};
+                            .resyn2 = value_number(lab_get(lab_get(circuit, "resyn2"), "adp"))};
         contend_all(&p, s);
         abc_stop(abc);
     }
@@ -529,7 +493,7 @@ int main(int argc, char **argv)
         else
             lab_die("unknown option", argv[i]);
     }
-    if (s.n_seeds < 1 || s.n_seeds > SEEDS_MAX || s.n_trials > LAB_TRIALS_MAX)
+    if (s.n_seeds < 1 || s.n_seeds > LAB_SEEDS_MAX || s.n_trials > LAB_TRIALS_MAX)
         lab_die("out of range", "--seeds up to 64, --trials up to 4000");
     if (argc < 2 || access(s.fixtures, R_OK) != 0)
         lab_die("usage", "search_quality tables|functions|fronts|recipes; needs the fixtures");

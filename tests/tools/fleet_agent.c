@@ -1,50 +1,47 @@
 // SPDX-License-Identifier: MIT
-// fleet_agent.c - an agent for policy `external`, as short as one can be: it flies to the
-// feasible vertiport with the largest number.  One argument: the socket to listen at.
-#include <stdio.h>
+// fleet_agent.c - an agent for policy `external`: flies to the first feasible vertiport.
+// One argument, the socket.  A process a rank; ends 3 s after the last rank has closed.
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "protocol/pack.h"
 
-static uint8_t bytes[1 << 16];
-
-static void serve(int fd, struct arena *a)
+static int serve(int fd, struct arena *a) // until the peer closes
 {
-    uint8_t length[4];
-    while (recv(fd, length, 4, MSG_WAITALL) == 4) {
-        size_t n = (size_t)length[2] << 8 | length[3]; // our messages are short
-        struct value in, answer = value_map();
-        struct buf out;
-        if (recv(fd, bytes, n, MSG_WAITALL) != (ssize_t)n || pack_read(bytes, n, a, &in, NULL))
-            return;
-        const struct value *mask = value_find(&in, "mask"); // only a step has one
-        for (uint32_t v = 0; mask && v < mask->n; v++)
-            if (mask->s[v])
-                value_set(a, &answer, "action", value_uint(v));
-        buf_init(&out, sizeof bytes);
-        buf_put(&out, (const uint8_t[4]){0}, 4);
-        pack_write(&answer, &out);
-        out.bytes[3] = (uint8_t)(out.n - 4);
-        if (mask && send(fd, out.bytes, out.n, MSG_NOSIGNAL) != (ssize_t)out.n)
-            return;
-        buf_fini(&out);
-        arena_reset(a);
+    static uint8_t in[1 << 16], out[] = "\0\0\0\x09\x81\xa6\141ction"; // {action: 0-127}
+    struct value message;
+    for (size_t n; recv(fd, in, 4, MSG_WAITALL) == 4; arena_reset(a)) {
+        n = (size_t)in[2] << 8 | in[3]; // these messages are short
+        if (recv(fd, in, n, MSG_WAITALL) != (ssize_t)n || pack_read(in, n, a, &message, NULL))
+            break;
+        const struct value *mask = value_find(&message, "mask"); // only a step has one
+        const char *first = mask ? memchr(mask->s, 1, mask->n) : NULL;
+        out[12] = first ? (uint8_t)(first - mask->s) : 0;
+        if (mask && send(fd, out, 13, MSG_NOSIGNAL) != 13)
+            break;
     }
+    return 0;
 }
 
 int main(int argc, char **argv)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
-    int door = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (argc != 2 || strlen(argv[1]) >= sizeof at.sun_path)
-        return 2;
-    memcpy(at.sun_path, argv[1], strlen(argv[1]));
-    if (bind(door, (const struct sockaddr *)&at, sizeof at) || listen(door, 8))
+    const struct timeval patience = {.tv_sec = 3};
+    int door = socket(AF_UNIX, SOCK_STREAM, 0), fd;
+    (void)strncpy(at.sun_path, argc == 2 ? argv[1] : "", sizeof at.sun_path - 1);
+    if (bind(door, (const struct sockaddr *)&at, sizeof at) || listen(door, 64))
         return 1;
-    for (int fd; (fd = accept(door, NULL, NULL)) >= 0; (void)close(fd))
-        serve(fd, arena_create());
-    return 0;
+    (void)signal(SIGCHLD, SIG_IGN); // nobody waits for them: none is left once waitpid fails
+    while ((fd = accept(door, NULL, NULL)) >= 0 || waitpid(-1, NULL, WNOHANG) == 0) {
+        if (fd >= 0 && fork() == 0)
+            return serve(fd, arena_create());
+        (void)setsockopt(door, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        (void)close(fd);
+    }
+    return unlink(at.sun_path) != 0;
 }

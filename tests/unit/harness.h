@@ -10,6 +10,14 @@
 #define TESTS_UNIT_HARNESS_H
 
 #include <check.h>
+#include <stdbool.h>
+#include <string.h>
+
+// Bit for bit, whatever stands there (two zeros of different sign differ).
+static inline bool equal_bytes(const void *a, const void *b, size_t n)
+{
+    return memcmp(a, b, n) == 0;
+}
 
 int harness_run(Suite *s); // takes the suite; returns main's exit status
 // The directory of larger fixtures that a lone clone does not have, or NULL:

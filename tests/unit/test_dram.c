@@ -62,7 +62,7 @@ START_TEST(the_same_run_gives_the_same_bits)
 {
     struct dram_result a = run_one(usual, (enum dram_trace)_i);
     struct dram_result b = run_one(usual, (enum dram_trace)_i);
-    ck_assert_int_eq(memcmp(&a, &b, sizeof a), 0);
+    ck_assert(equal_bytes(&a, &b, sizeof a));
 }
 END_TEST
 
@@ -86,7 +86,7 @@ START_TEST(every_knob_moves_something)
                     *counts[knob - 6] = 1;
                 struct dram_result a = run_one(c, (enum dram_trace)trace);
                 struct dram_result b = run_one(d, (enum dram_trace)trace);
-                moves = memcmp(&a, &b, sizeof a) != 0;
+                moves = !equal_bytes(&a, &b, sizeof a);
             }
         ck_assert_msg(moves, "knob %d", knob);
     }

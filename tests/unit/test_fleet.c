@@ -268,6 +268,17 @@ START_TEST(every_class_of_draws_gives_the_same_day)
 }
 END_TEST
 
+// Policy external once had a name and no row.
+START_TEST(every_policy_of_the_names_is_in_the_table)
+{
+    size_t n = 0;
+
+    for (; policy_names[n]; n++)
+        ck_assert_msg(policy_find(policy_names[n]), "%s has no row", policy_names[n]);
+    ck_assert_ptr_null(policies[n]);
+}
+END_TEST
+
 START_TEST(a_running_day_is_as_small_as_was_promised)
 {
     struct fleet f;
@@ -295,6 +306,7 @@ int main(void)
     tcase_add_test(c, an_infeasible_action_is_refused_and_changes_nothing);
     tcase_add_loop_test(c, every_class_of_draws_gives_the_same_day, 0, 3);
     tcase_add_test(c, a_running_day_is_as_small_as_was_promised);
+    tcase_add_test(c, every_policy_of_the_names_is_in_the_table);
     suite_add_tcase(s, c);
     return harness_run(s);
 }

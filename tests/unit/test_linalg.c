@@ -88,7 +88,7 @@ START_TEST(solves_undo_products_whatever_the_width)
     }
     linalg_solve_lower(l, N, STRIDE, one);
     for (int i = 0; i < N; i++) // side by side or alone: the same bits
-        ck_assert(memcmp(&one[i], &x[(size_t)i * width], 8) == 0);
+        ck_assert(equal_bytes(&one[i], &x[(size_t)i * width], 8));
     linalg_backward(l, N, STRIDE, one);
     double first = 0; // A x = b in its first row
     for (int j = 0; j < N; j++)
@@ -113,14 +113,14 @@ START_TEST(dots_and_products_are_in_canonical_order)
         for (int j = 0; j < half; j++)
             lane[j] += lane[j + half];
     double dot = linalg_dot(u, v, 100);
-    ck_assert(memcmp(&dot, &lane[0], 8) == 0);
+    ck_assert(equal_bytes(&dot, &lane[0], 8));
     linalg_gemm(c, u, v, 2, 50, 2);
     for (int i = 0; i < 2; i++)
         for (int j = 0; j < 2; j++) {
             double sum = 0;
             for (int k = 0; k < 50; k++)
                 sum += u[i * 50 + k] * v[k * 2 + j];
-            ck_assert(memcmp(&sum, &c[i * 2 + j], 8) == 0);
+            ck_assert(equal_bytes(&sum, &c[i * 2 + j], 8));
         }
 }
 END_TEST

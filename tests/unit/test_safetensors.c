@@ -35,11 +35,11 @@ START_TEST(what_is_written_is_read_again)
     ck_assert_msg(safetensors_read(one.bytes, one.n, a, &out, &t) == OK, "%s", t.text);
     ck_assert_uint_eq(out.n, 3);
     const struct safetensor *s = safetensors_find(&out, "w");
-    ck_assert(s && s->n_dims == 2 && s->dims[1] == 3 && !memcmp(s->x, w, sizeof w));
+    ck_assert(s && s->n_dims == 2 && s->dims[1] == 3 && equal_bytes(s->x, w, sizeof w));
     ck_assert(!safetensors_find(&out, "x"));
     ck_assert_str_eq(value_find(&out.metadata, "network")->s, "captain-64");
     safetensors_write(&out, &two);
-    ck_assert(one.n == two.n && !memcmp(one.bytes, two.bytes, one.n));
+    ck_assert(one.n == two.n && equal_bytes(one.bytes, two.bytes, one.n));
     buf_fini(&one);
     buf_fini(&two);
     arena_destroy(a);

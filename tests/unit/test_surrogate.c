@@ -47,8 +47,10 @@ static struct surrogate *fit(const char *model, bool is_log, struct value *out)
     struct surrogate *s = NULL;
     struct errtext t;
 
-    ck_assert_msg(surrogate_fit(&o, rows, targets, N_TRAIN, arena, out, &t) == OK, "%s",
-                  t.text);
+    ck_assert_msg(
+        surrogate_fit(&o, &(struct surrogate_trials){rows, targets, N_TRAIN}, arena, out, &t)
+            == OK,
+        "%s", t.text);
     ck_assert_msg(surrogate_open(out, arena, &s, &t) == OK, "%s", t.text);
     return s;
 }
@@ -86,7 +88,7 @@ START_TEST(a_file_keeps_every_bit)
     ck_assert_int_eq(surrogate_open(&back, arena, &again, &t), OK);
     for (uint32_t i = 0; i < N; i++) {
         double x = surrogate_predict(s, rows[i]), y = surrogate_predict(again, rows[i]);
-        ck_assert_int_eq(memcmp(&x, &y, sizeof x), 0);
+        ck_assert(equal_bytes(&x, &y, sizeof x));
     }
     // What is cut off or from elsewhere is refused, never followed.
     for (uint32_t i = 0; i < v.n; i++) {
@@ -136,14 +138,18 @@ START_TEST(the_fixture_s_designs_are_ranked)
         arena_destroy(arena);
         return;
     }
-    enum error e =
-        trials_load(&g, path, "observation-1",
-                    "observation-2,observation-3,observation-4,observation-5", arena, &d, &t);
+    enum error e = trials_load(
+        &g,
+        &(struct trials_source){path, "observation-1",
+                                "observation-2,observation-3,observation-4,observation-5"},
+        arena, &d, &t);
     ck_assert_msg(e == OK, "%s", t.text);
     ck_assert_uint_eq(d.n, 1433);
     ck_assert_uint_eq(d.params[0]->n, 34);
     uint32_t n = 1146; // the file's order is a random split already
-    ck_assert_int_eq(surrogate_fit(&o, d.params, d.targets, n, arena, &v, &t), OK);
+    ck_assert_int_eq(
+        surrogate_fit(&o, &(struct surrogate_trials){d.params, d.targets, n}, arena, &v, &t),
+        OK);
     ck_assert_int_eq(surrogate_open(&v, arena, &s, &t), OK);
     double *predicted = arena_alloc(arena, d.n * sizeof *predicted);
     for (uint32_t i = n; i < d.n; i++)

@@ -205,7 +205,7 @@ START_TEST(every_class_gives_the_same_bits)
         if (kernels_force(classes[k], NULL))
             continue; // not this CPU's
         struct sha256 got = bits_of(o, a);
-        ck_assert_msg(memcmp(&got, &want, sizeof got) == 0, "%s: %s", o->name, classes[k]);
+        ck_assert_msg(equal_bytes(&got, &want, sizeof got), "%s: %s", o->name, classes[k]);
     }
     arena_destroy(a);
 }
@@ -237,7 +237,7 @@ START_TEST(products_are_ascending_chains)
             float sum = start[j];
             for (size_t p = 0; p < K; p++)
                 sum = fmaf(a[i * K + p], b[p * N + j], sum);
-            ck_assert(memcmp(&sum, &c[i * N + j], sizeof sum) == 0);
+            ck_assert(equal_bytes(&sum, &c[i * N + j], sizeof sum));
         }
 }
 END_TEST

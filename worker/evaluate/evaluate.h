@@ -23,6 +23,7 @@ extern const struct workload workload_collbench;
 extern const struct workload workload_placement;
 extern const struct workload workload_cafe;
 extern const struct workload workload_train_line;
+extern const struct workload workload_fleet_ppo;
 extern const struct workload workload_fleet;
 extern const struct workload workload_dram;
 extern const struct workload workload_proxy;

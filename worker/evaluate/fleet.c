@@ -11,10 +11,9 @@
 #include <unistd.h>
 
 #include "worker/evaluate/evaluate.h"
+#include "worker/evaluate/fleet_scenario.h"
 #include "worker/evaluate/fleet_table.h"
 #include "worker/fleet/day.h"
-
-enum { SCENARIO_BYTES_MAX = 4 << 20 };
 
 struct state {
     const struct workload_job *job; // its parts, copied
@@ -28,44 +27,7 @@ struct state {
     void *policy_state;
 };
 
-// ---- the scenario ----------------------------------------------------------------
-
-static enum error read_attached(struct state *s, const char *name, struct errtext *t)
-{
-    const struct workload_job *job = s->job;
-    enum error e = OK;
-
-    for (uint32_t i = 0; i < job->n_files; i++) {
-        if (strcmp(job->files[i].name, name) != 0)
-            continue;
-        FILE *f = fopen(job->files[i].path, "rb");
-        if (!f)
-            return errtext_set(t, FAULT_WORKER, "cannot open %s", job->files[i].path);
-        char *text = mem_alloc(SCENARIO_BYTES_MAX + 1);
-        size_t n = fread(text, 1, SCENARIO_BYTES_MAX + 1, f);
-        (void)fclose(f);
-        e = n > SCENARIO_BYTES_MAX ? errtext_set(t, ERR_LIMIT, "%s has more than %d bytes",
-                                                 name, SCENARIO_BYTES_MAX)
-                                   : scenario_parse(text, n, name, s->arena, &s->base, t);
-        mem_free(text);
-        return e ? FAULT_JOB : OK;
-    }
-    return errtext_set(t, FAULT_JOB,
-                       "scenario '%.100s' is not among the job's files: add files: [%.100s]",
-                       name, name);
-}
-
-static enum error read_scenario(struct state *s, struct errtext *t)
-{
-    const struct value *v = value_find(s->job->params, "scenario");
-    static const char plain[] = "{version: 1}";
-
-    if (!v || v->type == VALUE_NULL)
-        return scenario_parse(plain, strlen(plain), "scenario", s->arena, &s->base, t);
-    if (v->type == VALUE_STR)
-        return read_attached(s, v->s, t);
-    return scenario_read(v, "params.scenario", s->arena, &s->base, t) ? FAULT_JOB : OK;
-}
+// ---- the world -------------------------------------------------------------------
 
 static enum error set_keys(struct scenario *out, const struct value *map, struct errtext *t)
 {
@@ -216,7 +178,7 @@ static enum error days_of(const struct state *s,
 static enum error
 one_day(struct state *s, struct run *r, uint64_t item, bool traced, struct errtext *t)
 {
-    enum error e = s->policy->begin ? s->policy->begin(s->policy_state, s->day, t) : OK;
+    enum error e = s->policy->begin ? s->policy->begin(s->policy_state, s->day, r, t) : OK;
     if (e)
         return e;
     if (traced)
@@ -295,7 +257,7 @@ static enum error open_fleet(const struct workload_job *job, void **out, struct 
     s->job_copy = *job;
     s->job = &s->job_copy;
     s->arena = arena_create();
-    enum error e = read_scenario(s, t);
+    enum error e = fleet_scenario(job, s->arena, &s->base, t);
     if (e) {
         close_fleet(s);
         return e;

@@ -21,6 +21,10 @@ const struct param fleet_params[] = {
      .type = PARAM_ANY,
      .help = "a scenario file among the job's files, or the scenario itself as a map; left "
              "out: 8 vertiports and 40 aircraft, the paper's size"},
+    {.name = "demand",
+     .type = PARAM_STR,
+     .help = "a CSV file among the job's files, its header bin,from,to,passengers: who "
+             "appears on every day, instead of drawn passengers"},
     {.name = "policy",
      .type = PARAM_STR,
      .searchable = true,
@@ -35,6 +39,10 @@ const struct param fleet_params[] = {
     {.name = "socket",
      .type = PARAM_STR,
      .help = "policy external: where its agent listens, a path on every worker's machine"},
+    {.name = "weights",
+     .type = PARAM_STR,
+     .help = "policy policy: a network's weights, a safetensors file among the job's files, "
+             "as fleet.ppo makes it"},
     {.name = "episode",
      .type = PARAM_INT,
      .searchable = true,

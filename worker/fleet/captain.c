@@ -39,7 +39,7 @@ static struct tape_var *param(struct walk *k, const char *name, size_t rows, siz
     k->at += rows * cols;
     if (k->each)
         k->each(k->ctx, name, rows, cols, at);
-    return k->t ? tape_param(k->t, k->w + at, k->g + at, rows, cols) : NULL;
+    return k->t ? tape_param(k->t, k->w + at, k->g ? k->g + at : NULL, rows, cols) : NULL;
 }
 
 static struct tape_var *

@@ -47,6 +47,7 @@ struct captain_view {
     struct tape_var *log_p; // n x V, of infeasible ones 0
     struct tape_var *value; // n x 1
 };
+// `g` (NULL on a plain tape) gets gradients added.
 struct captain_view captain_look(const struct captain_shape *s,
                                  struct tape *t,
                                  struct arena *a,

@@ -75,6 +75,19 @@ static void set_thresholds(struct day *d, uint32_t of_class, uint32_t mult)
     }
 }
 
+// Imported passengers (demand.h) stand for the drawn ones.
+static void take_given(struct day *d)
+{
+    const struct world *w = d->world;
+
+    memset(d->waiting, 0, (size_t)w->n_demand * w->n_bins_padded);
+    for (uint32_t i = 0; i < w->scenario->n_demand; i++) {
+        const struct world_given *g = &w->given[i];
+        d->waiting[(size_t)g->row * w->n_bins_padded + g->bin] = (uint8_t)g->passengers;
+        d->m.generated += g->passengers;
+    }
+}
+
 void day_draw_demand(struct day *d)
 {
     const struct world *w = d->world;
@@ -161,7 +174,10 @@ void day_reset(struct day *d, uint64_t seed, uint32_t episode)
     d->m = (struct metrics){0};
     queue_reset(&d->queue);
     memset(d->lanes, 0, (size_t)w->n_links * (size_t)w->scenario->lanes * sizeof *d->lanes);
-    day_draw_demand(d);
+    if (w->given)
+        take_given(d);
+    else
+        day_draw_demand(d);
     day_place_all(d);
     day_advance(d, d->t);
 }

@@ -17,6 +17,7 @@
 #include "common/value.h"
 
 struct day;
+struct run;
 struct world;
 struct workload_job;
 
@@ -36,8 +37,9 @@ struct policy {
     // FAULT_WORKER.
     enum error (*create)(const struct policy_setup *setup, void **state, struct errtext *t);
     void (*destroy)(void *state);
-    // (optional) A day begins; it has been reset.  A failure ends the item.
-    enum error (*begin)(void *state, struct day *d, struct errtext *t);
+    // (optional) A day begins; it has been reset.  The run, for its progress, may be NULL
+    // and lasts until the day's end.  A failure ends the item.
+    enum error (*begin)(void *state, struct day *d, struct run *run, struct errtext *t);
     uint32_t (*choose)(void *state, struct day *d);
     // (optional) The day has ended.  FAULT_JOB, FAULT_WORKER: it does not count.
     enum error (*end)(void *state, struct day *d, struct errtext *t);
@@ -48,6 +50,6 @@ extern const char *const policy_names[];      // the same, for tables of choices
 const struct policy *policy_find(const char *name);
 
 extern const struct policy policy_random, policy_greedy, policy_greedy_rate, policy_schedule,
-    policy_external;
+    policy_external, policy_network;
 
 #endif

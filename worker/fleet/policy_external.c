@@ -10,59 +10,101 @@
 //   from it        {action: destination}      after every step; the own place holds
 //
 // mask: a byte for each vertiport, 1 where it is feasible.  reward: the change of profit
-// since the last step, in micro-dollars; the last one includes terminal electricity.  An
-// agent that breaks off, is silent for a minute or answers with what is infeasible fails
-// the item.
+// since the last step, in micro-dollars; the last one includes terminal electricity.  A
+// rank connects once and keeps its connection from day to day; the agent serves the ranks'
+// connections side by side.  An agent that breaks off, is silent for ten seconds or answers
+// with what is infeasible fails this day and, unasked, the rank's later ones.
 //
 // Threads    The day's.
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "common/mem.h"
 #include "protocol/pack.h"
 #include "worker/fleet/day.h"
+#include "worker/fleet/policy.h"
+#include "worker/workload.h"
 
-enum { ANSWER_MAX = 4096, SILENCE_MS = 60000 };
+enum { ANSWER_MAX = 4096, SILENCE_MS = 10000, SLICE_MS = 200 };
 
 struct agent {
-    int fd;
+    struct sockaddr_un at;
+    int fd; // < 0: not connected
+    struct run *run;
     struct arena *arena;
     struct buf out;
     int64_t profit;     // at the last step
     const char *broken; // why it counts no more; NULL: all is well
+    bool cancelled;     // it was we who broke off: the next day begins anew
 };
 
-static bool send_all(int fd, const uint8_t *p, size_t n)
+static void break_off(struct agent *g, const char *why)
 {
-    while (n) {
-        ssize_t done = send(fd, p, n, MSG_NOSIGNAL);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return false;
-        p += done;
-        n -= (size_t)done;
-    }
-    return true;
+    if (g->broken)
+        return;
+    g->broken = why;
+    if (g->fd >= 0)
+        (void)close(g->fd);
+    g->fd = -1;
 }
 
-static bool receive_all(int fd, uint8_t *p, size_t n)
+// Until the socket is ready.  The wait is bounded, and a cancelled job does not wait.
+static bool ready(struct agent *g, short events)
 {
-    while (n) {
-        struct pollfd f = {.fd = fd, .events = POLLIN};
-        ssize_t done = poll(&f, 1, SILENCE_MS) > 0 ? recv(fd, p, n, 0) : 0;
-        if (done < 0 && errno == EINTR)
+    struct pollfd f = {.fd = g->fd, .events = events};
+
+    for (int waited = 0; waited < SILENCE_MS; waited += SLICE_MS) {
+        int n = poll(&f, 1, SLICE_MS);
+        if (n > 0)
+            return true;
+        if (n < 0 && errno != EINTR)
+            break;
+        if (!g->run)
             continue;
-        if (done <= 0)
-            return false;
+        run_progress(g->run);
+        g->cancelled = run_cancelled(g->run);
+        if (g->cancelled)
+            break;
+    }
+    break_off(g, "was silent for ten seconds: it has to serve every rank's connection at once");
+    return false;
+}
+
+static bool send_all(struct agent *g, const uint8_t *p, size_t n)
+{
+    while (n && ready(g, POLLOUT)) {
+        ssize_t done = send(g->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (done < 0 && (errno == EINTR || errno == EAGAIN))
+            continue;
+        if (done <= 0) {
+            break_off(g, "has closed the connection: see what it said at its end");
+            break;
+        }
         p += done;
         n -= (size_t)done;
     }
-    return true;
+    return n == 0;
+}
+
+static bool receive_all(struct agent *g, uint8_t *p, size_t n)
+{
+    while (n && ready(g, POLLIN)) {
+        ssize_t done = recv(g->fd, p, n, MSG_DONTWAIT);
+        if (done < 0 && (errno == EINTR || errno == EAGAIN))
+            continue;
+        if (done <= 0) {
+            break_off(g, "has closed the connection: see what it said at its end");
+            break;
+        }
+        p += done;
+        n -= (size_t)done;
+    }
+    return n == 0;
 }
 
 static void tell(struct agent *g, const struct value *message)
@@ -73,9 +115,8 @@ static void tell(struct agent *g, const struct value *message)
     pack_write(message, &g->out);
     for (int i = 0; i < 4; i++)
         length[i] = (uint8_t)(g->out.n >> (24 - 8 * i));
-    if (!g->broken
-        && !(send_all(g->fd, length, sizeof length) && send_all(g->fd, g->out.bytes, g->out.n)))
-        g->broken = "the agent has gone";
+    if (!g->broken && send_all(g, length, sizeof length))
+        (void)send_all(g, g->out.bytes, g->out.n);
 }
 
 static const struct value *ask(struct agent *g)
@@ -83,15 +124,14 @@ static const struct value *ask(struct agent *g)
     uint8_t length[4], bytes[ANSWER_MAX];
     struct value *v = arena_alloc(g->arena, sizeof *v);
 
-    if (!g->broken && !receive_all(g->fd, length, sizeof length))
-        g->broken = "the agent gave no answer";
-    if (g->broken)
+    if (g->broken || !receive_all(g, length, sizeof length))
         return NULL;
     size_t n =
         (size_t)length[0] << 24 | (size_t)length[1] << 16 | (size_t)length[2] << 8 | length[3];
-    if (n == 0 || n > sizeof bytes || !receive_all(g->fd, bytes, n)
-        || pack_read(bytes, n, g->arena, v, NULL))
-        g->broken = "the agent's answer is too long, cut off or no MessagePack";
+    if (n == 0 || n > sizeof bytes)
+        break_off(g, "answered with a length that is not from 1 to 4096");
+    else if (receive_all(g, bytes, n) && pack_read(bytes, n, g->arena, v, NULL))
+        break_off(g, "answered with what is no MessagePack");
     return g->broken ? NULL : value_find(v, "action");
 }
 
@@ -102,14 +142,47 @@ static void set_reward(struct agent *g, const struct day *d, struct value *map)
     g->profit = profit;
 }
 
-static enum error begin(void *state, struct day *d, struct errtext *t)
+static enum error fault(const struct agent *g, struct errtext *t)
+{
+    return errtext_set(t, FAULT_JOB, "policy external: the agent at %s %s", g->at.sun_path,
+                       g->broken);
+}
+
+// Connecting takes time only where the agent's queue is full: bounded by the send timeout.
+static enum error join(struct agent *g, struct errtext *t)
+{
+    struct timeval patience = {.tv_sec = SILENCE_MS / 1000};
+
+    g->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (g->fd >= 0
+        && setsockopt(g->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) == 0
+        && connect(g->fd, (const struct sockaddr *)&g->at, sizeof g->at) == 0)
+        return OK;
+    int why = errno;
+    if (g->fd >= 0)
+        (void)close(g->fd);
+    g->fd = -1;
+    return errtext_set(t, FAULT_JOB,
+                       "policy external: no agent listens at %s (%s): start it on every "
+                       "worker's machine before the job",
+                       g->at.sun_path, strerror(why));
+}
+
+static enum error begin(void *state, struct day *d, struct run *run, struct errtext *t)
 {
     struct agent *g = state;
     const struct world *w = day_world(d);
     struct value v = value_map();
     struct arena *a = g->arena;
 
-    (void)t;
+    if (g->cancelled)
+        g->broken = NULL;
+    g->cancelled = false;
+    g->run = run;
+    if (g->broken)
+        return fault(g, t);
+    if (g->fd < 0 && join(g, t))
+        return FAULT_JOB;
     arena_reset(a);
     g->profit = 0;
     value_set(a, &v, "event", value_str(a, "reset"));
@@ -144,7 +217,7 @@ static uint32_t choose(void *state, struct day *d)
     if (!g->broken
         && (!action || action->type != VALUE_INT || action->i < 0
             || action->i >= day_world(d)->n_ports || !mask[action->i]))
-        g->broken = "the agent's action is not feasible";
+        break_off(g, "answered with no action, or one whose mask is 0");
     return g->broken ? e->place : (uint32_t)action->i; // the item fails at the day's end
 }
 
@@ -158,7 +231,7 @@ static enum error end(void *state, struct day *d, struct errtext *t)
     set_reward(g, d, &v);
     value_set(g->arena, &v, "profit_uusd", value_int(day_profit(d)));
     tell(g, &v);
-    return g->broken ? errtext_set(t, FAULT_JOB, "policy external: %s", g->broken) : OK;
+    return g->broken ? fault(g, t) : OK;
 }
 
 static void destroy(void *state)
@@ -176,25 +249,20 @@ static void destroy(void *state)
 static enum error create(const struct policy_setup *setup, void **state, struct errtext *t)
 {
     const struct value *path = setup->over ? value_find(setup->over, "socket") : NULL;
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    struct agent *g;
 
     if (!path && setup->params)
         path = value_find(setup->params, "socket");
-    if (!path || path->type != VALUE_STR || !path->n || path->n >= sizeof at.sun_path)
+    if (!path || path->type != VALUE_STR || !path->n || path->n >= sizeof g->at.sun_path)
         return errtext_set(
             t, FAULT_JOB,
             "policy external needs the parameter socket, a path of at most %zu bytes",
-            sizeof at.sun_path - 1);
-    memcpy(at.sun_path, path->s, path->n);
-    struct agent *g = mem_alloc(sizeof *g);
+            sizeof g->at.sun_path - 1);
+    g = mem_alloc(sizeof *g);
+    *g = (struct agent){.at.sun_family = AF_UNIX, .fd = -1};
+    memcpy(g->at.sun_path, path->s, path->n);
     g->arena = arena_create();
     buf_init(&g->out, 1 << 20);
-    g->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (g->fd < 0 || connect(g->fd, (const struct sockaddr *)&at, sizeof at) != 0) {
-        destroy(g);
-        return errtext_set(t, FAULT_JOB, "policy external: no agent listens at %s: %s", path->s,
-                           strerror(errno));
-    }
     *state = g;
     return OK;
 }
@@ -203,7 +271,6 @@ const struct policy policy_external = {
     .name = "external",
     .help =
         "an agent of yours that listens on a local socket (tests/tools/fleet_agent.c is one)",
-    .per_item = true,
     .create = create,
     .destroy = destroy,
     .begin = begin,

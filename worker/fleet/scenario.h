@@ -28,6 +28,7 @@ enum {
     SCENARIO_PEAKS_MAX = 64,
     SCENARIO_CLOSURES_MAX = 10000,
     SCENARIO_BINS_MAX = 4096,
+    SCENARIO_CELL_MAX = 31, // passengers: eight cells are summed in a byte
 };
 
 struct scenario_port {
@@ -47,6 +48,11 @@ struct scenario_closure {
     int64_t i, j, from_ms, to_ms; // i < j, half-open in time
 };
 
+struct scenario_demand {
+    int64_t bin, from, to, passengers;
+    int64_t line; // where it was said
+};
+
 // Every scalar key; their rows (name, range, default) are scenario_keys.
 struct scenario {
     const char *name;
@@ -61,6 +67,9 @@ struct scenario {
     const struct scenario_peak *peaks;
     const struct scenario_closure *closures;
     uint32_t n_types, n_ports, n_peaks, n_closures;
+    const struct scenario_demand *demand; // demand.h; NULL: it is drawn
+    const char *demand_file;
+    uint32_t n_demand;
 };
 
 // A scalar integer key, as the workload's parameters and `explain` show it.

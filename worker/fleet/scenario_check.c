@@ -106,5 +106,7 @@ struct sha256 scenario_hash(const struct scenario *s)
     put_ints(&h, s->ports, sizeof *s->ports, s->n_ports);
     put_ints(&h, s->peaks, sizeof *s->peaks, s->n_peaks);
     put_ints(&h, s->closures, sizeof *s->closures, s->n_closures);
+    for (uint32_t i = 0; i < s->n_demand; i++)
+        put_ints(&h, &s->demand[i], offsetof(struct scenario_demand, line), 1);
     return sha256_end(&h);
 }

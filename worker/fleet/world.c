@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "worker/fleet/world.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,6 +157,51 @@ static enum error find_demand(struct world *w, struct errtext *t)
     return OK;
 }
 
+static enum error refuse(const struct scenario *s,
+                         const struct scenario_demand *g,
+                         const char *why,
+                         struct errtext *t)
+{
+    return errtext_set(t, ERR_PARSE,
+                       "%s:%" PRId64 ": bin %" PRId64 " from %" PRId64 " to %" PRId64 " %s",
+                       s->demand_file, g->line, g->bin, g->from, g->to, why);
+}
+
+// The rows of an imported demand.
+static enum error find_given(struct world *w, struct errtext *t)
+{
+    const struct scenario *s = w->scenario;
+    enum error e = OK;
+
+    if (!s->demand)
+        return OK;
+    uint32_t *row_of = mem_alloc((size_t)w->n_ports * w->n_ports * sizeof *row_of);
+    uint8_t *seen = mem_alloc((size_t)w->n_demand * w->n_bins_padded + 1);
+    for (uint32_t k = 0; k < w->n_ports * w->n_ports; k++)
+        row_of[k] = WORLD_NO_LINK;
+    for (uint32_t k = 0; k < w->n_demand; k++)
+        row_of[w->demand[k].entity] = k;
+    memset(seen, 0, (size_t)w->n_demand * w->n_bins_padded + 1);
+    w->given = mem_alloc((s->n_demand + 1) * sizeof *w->given);
+    for (uint32_t i = 0; !e && i < s->n_demand; i++) {
+        const struct scenario_demand *g = &s->demand[i];
+        bool inside = g->from < w->n_ports && g->to < w->n_ports;
+        uint32_t row = inside ? row_of[g->from * w->n_ports + g->to] : WORLD_NO_LINK;
+        if (!inside)
+            e = refuse(s, g, "names no vertiport, expected numbers below their count", t);
+        else if (g->bin >= w->n_bins)
+            e = refuse(s, g, "lies behind the day's last bin (see bin_ms)", t);
+        else if (row == WORLD_NO_LINK)
+            e = refuse(s, g, "is one place, or a pair farther apart than od_max_m", t);
+        else if (seen[(size_t)row * w->n_bins_padded + (size_t)g->bin]++)
+            e = refuse(s, g, "is there twice, expected one line a cell", t);
+        w->given[i] = (struct world_given){row, (uint32_t)g->bin, (uint32_t)g->passengers};
+    }
+    mem_free(row_of);
+    mem_free(seen);
+    return e;
+}
+
 static int64_t absolute(int64_t x)
 {
     return x < 0 ? -x : x;
@@ -249,6 +295,8 @@ enum error world_create(const struct scenario *s, struct world **out, struct err
     find_pairs(w);
     find_boundaries(w);
     enum error e = find_demand(w, t);
+    if (!e)
+        e = find_given(w, t);
     if (e) {
         world_destroy(w);
         return e;
@@ -268,6 +316,7 @@ void world_destroy(struct world *w)
     mem_free(w->most_need_j);
     mem_free(w->demand);
     mem_free(w->demand_entity);
+    mem_free(w->given);
     mem_free(w->lam);
     mem_free(w->surge_pct);
     mem_free(w->pair_entity);

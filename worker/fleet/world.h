@@ -39,6 +39,11 @@ struct world_leg {
     int64_t cycle_ms; // take-off, flight, landing and charging again, without delay
 };
 
+// Passengers of an imported demand.
+struct world_given {
+    uint32_t row, bin, passengers;
+};
+
 // A pair with demand.
 struct world_demand {
     uint32_t entity; // from · V + to, the counter's word
@@ -59,6 +64,7 @@ struct world {
     uint64_t *reach;          // [T][V][n_words]: allowed with a full battery
     int64_t *most_need_j;     // [T][V]: of all that is within reach
     uint32_t n_demand;
+    struct world_given *given;   // [scenario->n_demand]; NULL: demand is drawn
     struct world_demand *demand; // by entity
     uint32_t *demand_entity;     // [n_demand padded to 16]
     uint32_t *lam;               // [4][n_bins_padded], Q16: expected passengers of a cell
@@ -71,7 +77,8 @@ struct world {
     uint32_t n_boundaries;
 };
 
-// ERR_LIMIT where the tables would be too large.
+// ERR_LIMIT where the tables would be too large, ERR_PARSE where an imported demand does
+// not fit the scenario.
 MUST_CHECK enum error
 world_create(const struct scenario *s, struct world **out, struct errtext *t);
 void world_destroy(struct world *w); // NULL is fine

@@ -73,6 +73,22 @@ INLINE struct pair q8_0_at(const uint8_t *p)
 
 typedef struct pair (*unpack_fn)(const uint8_t *p);
 
+// STEP elements of a row, which `bytes` hold, onto its sum.
+INLINE __m512 add_step(__m512 sum,
+                       const uint8_t *at,
+                       const struct pair *x,
+                       unpack_fn unpack,
+                       size_t bytes,
+                       size_t ahead)
+{
+    struct pair w = unpack(at);
+    _mm_prefetch((const char *)at + ahead, _MM_HINT_T0);
+    if (bytes > 64)
+        _mm_prefetch((const char *)at + ahead + 64, _MM_HINT_T0);
+    sum = _mm512_fmadd_ps(w.low, x->low, sum);
+    return _mm512_fmadd_ps(w.high, x->high, sum);
+}
+
 // `bytes` of STEP elements.  Memory is the limit: what the next rows hold at the same
 // place is asked for, or what comes further on in long ones.
 INLINE void multiply(const struct format_gemv *g, unpack_fn unpack, size_t bytes)
@@ -87,17 +103,10 @@ INLINE void multiply(const struct format_gemv *g, unpack_fn unpack, size_t bytes
         for (size_t r = 0; r < ABREAST; r++)
             sum[r] = _mm512_setzero_ps();
         for (size_t i = 0; i < g->n_in; i += STEP, p += bytes) {
-            __m512 x = _mm512_loadu_ps(g->x + i), x_high = _mm512_loadu_ps(g->x + i + 16);
+            struct pair x = {_mm512_loadu_ps(g->x + i), _mm512_loadu_ps(g->x + i + 16)};
 #pragma GCC unroll 4
-            for (size_t r = 0; r < ABREAST; r++) {
-                const uint8_t *at = p + r * g->row_bytes;
-                struct pair w = unpack(at);
-                _mm_prefetch((const char *)at + ahead, _MM_HINT_T0);
-                if (bytes > 64)
-                    _mm_prefetch((const char *)at + ahead + 64, _MM_HINT_T0);
-                sum[r] = _mm512_fmadd_ps(w.low, x, sum[r]);
-                sum[r] = _mm512_fmadd_ps(w.high, x_high, sum[r]);
-            }
+            for (size_t r = 0; r < ABREAST; r++)
+                sum[r] = add_step(sum[r], p + r * g->row_bytes, &x, unpack, bytes, ahead);
         }
 #pragma GCC unroll 4
         for (size_t r = 0; r < ABREAST; r++)

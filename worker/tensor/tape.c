@@ -14,6 +14,13 @@ struct tape *tape_begin(struct arena *a)
     return t;
 }
 
+struct tape *tape_begin_plain(struct arena *a)
+{
+    struct tape *t = tape_begin(a);
+    t->plain = true;
+    return t;
+}
+
 void tape_back(struct tape *t)
 {
     for (const struct tape_note *n = t->last; n; n = n->before) {
@@ -39,7 +46,7 @@ struct tape_var *tape_input(struct tape *t, const float *x, size_t rows, size_t 
 struct tape_var *tape_new(struct tape *t, size_t rows, size_t cols)
 {
     float *x = arena_room(t->arena, rows * cols * sizeof *x);
-    float *g = arena_alloc(t->arena, rows * cols * sizeof *g);
+    float *g = t->plain ? NULL : arena_alloc(t->arena, rows * cols * sizeof *g);
     return tape_param(t, x, g, rows, cols);
 }
 
@@ -50,7 +57,9 @@ struct tape_note *tape_note(struct tape *t,
 {
     struct tape_note *n = arena_alloc(t->arena, sizeof *n);
     *n = (struct tape_note){.back = back, .y = y, .in = {x}, .before = t->last};
-    return t->last = n;
+    if (!t->plain)
+        t->last = n;
+    return n;
 }
 
 static size_t size_of(const struct tape_var *v)

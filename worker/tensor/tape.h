@@ -27,7 +27,9 @@ struct tape_var {
 struct tape;
 
 struct tape *tape_begin(struct arena *a); // in the arena
-void tape_back(struct tape *t);           // after writing the last variables' g
+// The same values without gradients or notes: for use, not for learning.
+struct tape *tape_begin_plain(struct arena *a);
+void tape_back(struct tape *t); // after writing the last variables' g
 
 struct tape_var *tape_input(struct tape *t, const float *x, size_t rows, size_t cols);
 struct tape_var *tape_param(struct tape *t, float *x, float *g, size_t rows, size_t cols);

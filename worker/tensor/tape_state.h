@@ -6,6 +6,8 @@
 #ifndef WORKER_TENSOR_TAPE_STATE_H
 #define WORKER_TENSOR_TAPE_STATE_H
 
+#include <stdbool.h>
+
 #include "worker/tensor/dense.h"
 #include "worker/tensor/tape.h"
 
@@ -20,9 +22,10 @@ struct tape_note {
 struct tape {
     struct arena *arena;
     struct tape_note *last;
+    bool plain;
 };
 
-// A new variable with a gradient of zeros.
+// A new variable with a gradient of zeros (none on a plain tape).
 struct tape_var *tape_new(struct tape *t, size_t rows, size_t cols);
 struct tape_note *tape_note(struct tape *t,
                             void (*back)(const struct tape_note *n, struct arena *scratch),

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+#include "worker/fleet/pilot.h"
+
+#include "common/arena.h"
+#include "common/math.h"
+#include "common/mem.h"
+#include "worker/fleet/sights.h"
+
+struct pilot {
+    const struct captain_shape *shape;
+    float *weights;
+    struct observer *observer;
+    struct sights sights;
+    struct arena *arena;
+};
+
+struct pilot *pilot_create(const struct world *w,
+                           const struct captain_shape *shape,
+                           float *weights,
+                           size_t most)
+{
+    struct pilot *p = mem_alloc(sizeof *p);
+    p->shape = shape;
+    p->weights = weights;
+    p->observer = observe_create(w);
+    sights_init(&p->sights, w, most);
+    p->arena = arena_create();
+    return p;
+}
+
+void pilot_destroy(struct pilot *p)
+{
+    if (!p)
+        return;
+    observe_destroy(p->observer);
+    sights_fini(&p->sights);
+    arena_destroy(p->arena);
+    mem_free(p);
+}
+
+struct pilot_view pilot_look(struct pilot *p, struct day *const *days, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        sights_take(&p->sights, i, p->observer, days[i]);
+    const struct captain_batch b = sights_batch(&p->sights, 0, n);
+    arena_reset(p->arena);
+    struct captain_view v =
+        captain_look(p->shape, tape_begin_plain(p->arena), p->arena, p->weights, NULL, &b);
+    return (struct pilot_view){v.log_p->x, b.seen.mask, v.value->x};
+}
+
+uint32_t pilot_best(const struct pilot *p, const struct pilot_view *v, size_t i)
+{
+    const uint32_t n = p->sights.world->n_ports;
+    const float *log_p = v->log_p + i * n;
+    const uint8_t *mask = v->mask + i * n;
+    uint32_t best = n;
+    for (uint32_t j = 0; j < n; j++)
+        if (mask[j] && (best == n || log_p[j] > log_p[best]))
+            best = j;
+    return best;
+}
+
+uint32_t pilot_draw(const struct pilot *p, const struct pilot_view *v, size_t i, uint32_t u)
+{
+    const uint32_t n = p->sights.world->n_ports;
+    const float *log_p = v->log_p + i * n;
+    const uint8_t *mask = v->mask + i * n;
+    const double at = u * 0x1p-32;
+    double sum = 0;
+    uint32_t last = 0;
+    // What rounding leaves of 1 behind the last feasible one is its own.
+    for (uint32_t j = 0; j < n; j++) {
+        if (!mask[j])
+            continue;
+        last = j;
+        sum += math_exp((double)log_p[j]);
+        if (at < sum)
+            break;
+    }
+    return last;
+}
