@@ -18,7 +18,7 @@ build="make gcc libc6-dev pkg-config libzmq3-dev libmsgpack-dev libsqlite3-dev
 run="openmpi-bin berkeley-abc procps"
 tests="check curl util-linux"
 lint="clang clang-format clang-tidy shellcheck"
-bench="gearman-job-server libgearman-dev python3-distributed parallel"
+bench="gearman-job-server libgearman-dev python3-distributed python3-simpy3 parallel"
 
 want="$build $run $tests"
 check=
