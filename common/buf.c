@@ -71,6 +71,14 @@ void buf_printf(struct buf *b, const char *fmt, ...)
     va_end(ap);
 }
 
+bool buf_read(struct buf *b, FILE *f)
+{
+    char chunk[65536];
+    for (size_t n; !b->full && (n = fread(chunk, 1, sizeof chunk, f)) > 0;)
+        buf_put(b, chunk, n);
+    return !ferror(f);
+}
+
 const char *buf_cstr(const struct buf *b)
 {
     return b->bytes ? (const char *)b->bytes : "";

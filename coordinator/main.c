@@ -139,13 +139,9 @@ static const char *worker_program(char path[PATH_MAX])
 static enum error read_file(const char *path, struct buf *out, struct errtext *t)
 {
     FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-    char chunk[65536];
-    size_t n;
     if (!f)
         return errtext_set(t, ERR_NOT_FOUND, "%s: cannot be read", path);
-    while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
-        buf_put(out, chunk, n);
-    bool bad = ferror(f);
+    bool bad = !buf_read(out, f);
     if (f != stdin)
         (void)fclose(f);
     if (bad)

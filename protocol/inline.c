@@ -128,13 +128,10 @@ bool inline_scalar(struct buf *out, const char *p, size_t n, size_t *wrong)
 
 static enum error read_file(const char *path, struct buf *out, struct errtext *t)
 {
-    uint8_t chunk[65536];
     FILE *f = fopen(path, "re");
     if (!f)
         return errtext_set(t, ERR_PARSE, "%s: %s", path, strerror(errno));
-    for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0 && !out->full;)
-        buf_put(out, chunk, n);
-    int why = ferror(f) ? errno : 0;
+    int why = buf_read(out, f) ? 0 : errno;
     (void)fclose(f);
     if (why)
         return errtext_set(t, ERR_PARSE, "%s: %s", path, strerror(why));

@@ -90,10 +90,7 @@ write_job(const struct arguments *g, const char *prompt, struct buf *out, struct
 
 static enum error read_stdin(struct buf *out, struct errtext *t)
 {
-    char chunk[65536];
-    for (size_t n; (n = fread(chunk, 1, sizeof chunk, stdin)) > 0;)
-        buf_put(out, chunk, n);
-    if (ferror(stdin))
+    if (!buf_read(out, stdin))
         return errtext_set(t, ERR_IO, "standard input: %s", strerror(errno));
     if (out->n && memchr(out->bytes, 0, out->n))
         return errtext_set(t, ERR_INVALID, "standard input is no text");

@@ -8,17 +8,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cluster/client/commands.h"
 #include "cluster/client/fetch.h"
 #include "cluster/client/geojson.h"
+#include "cluster/client/job_text.h"
 #include "cluster/client/show.h"
 #include "cluster/client/target.h"
 #include "common/number.h"
 #include "common/yaml.h"
 
-enum { PATH_SIZE = 4096, TEXT_MAX = 16 << 20, EPISODES = 32 };
+enum { TEXT_MAX = 16 << 20, EPISODES = 32 };
 
 struct arguments {
     struct target target;
@@ -90,24 +90,6 @@ static enum error day_spec(const struct arguments *g,
     return OK;
 }
 
-static enum error ask_spec(struct caller *c,
-                           const char *job,
-                           struct arena *a,
-                           struct value *reply,
-                           struct value *spec,
-                           struct errtext *t)
-{
-    struct value args = value_map();
-    (void)value_set(a, &args, "job", value_str(a, job));
-    enum error e = caller_call(c, "file", &args, a, reply, t);
-    const struct value *text = e ? NULL : value_find(reply, "text");
-    if (e)
-        return e;
-    if (!text || text->type != VALUE_STR)
-        return errtext_set(t, ERR_PROTO, "the job's file makes no sense");
-    return yaml_parse(text->s, text->n, show_text(reply, "file"), a, spec, t);
-}
-
 // Runs it to its end; *document is the final one.
 static enum error run_day(struct caller *c,
                           const struct value *spec,
@@ -146,43 +128,20 @@ static const struct value *trace_of(const struct value *document)
     return NULL;
 }
 
-static enum error read_trace(const char *path, struct buf *out, struct errtext *t)
-{
-    char chunk[65536];
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return errtext_set(t, ERR_IO, "%s: %s", path, strerror(errno));
-    for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0;)
-        buf_put(out, chunk, n);
-    bool ok = !ferror(f) && !out->full;
-    (void)fclose(f);
-    return ok ? OK : errtext_set(t, ERR_IO, "%s could not be read", path);
-}
-
 static enum error
 fetch_trace(struct caller *c, const struct value *document, struct buf *out, struct errtext *t)
 {
     const struct value *artefact = trace_of(document);
-    const char *base = getenv("TMPDIR"), *name;
-    char dir[PATH_SIZE], path[2 * PATH_SIZE];
+    FILE *f = NULL;
     if (!artefact)
         return errtext_set(t, ERR_PROTO, "the day left no trace");
-    (void)snprintf(dir, sizeof dir, "%s/shoal-replay.XXXXXX", base && *base ? base : "/tmp");
-    if (!mkdtemp(dir))
-        return errtext_set(t, ERR_IO, "%s: %s", dir, strerror(errno));
-    enum error e = fetch_one(c, artefact, dir, t);
-    name = show_text(artefact, "name");
-    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
-    if (!e)
-        e = read_trace(path, out, t);
-    (void)unlink(path);
-    for (char *slash = strrchr(path, '/'); slash && slash > path + strlen(dir);
-         slash = strrchr(path, '/')) { // an artefact may lie in folders
-        *slash = 0;
-        (void)rmdir(path);
-    }
-    (void)rmdir(dir);
-    return e;
+    enum error e = fetch_open(c, artefact, &f, t);
+    if (e)
+        return e;
+    bool ok = buf_read(out, f) && !out->full;
+    (void)fclose(f);
+    return ok ? OK
+              : errtext_set(t, ERR_IO, "%s could not be read", show_text(artefact, "name"));
 }
 
 static enum error write_out(const struct buf *b, const char *path, struct errtext *t)
@@ -222,7 +181,7 @@ static enum error replay_one(const struct arguments *g,
     struct buf trace, out;
     buf_init(&trace, SIZE_MAX / 4);
     buf_init(&out, SIZE_MAX / 4);
-    enum error e = ask_spec(c, job, a, &reply, &spec, t);
+    enum error e = job_text(c, job, a, &reply, &spec, t);
     if (!e)
         e = day_spec(g, &spec, episode, a, &day, t);
     if (!e)

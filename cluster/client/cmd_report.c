@@ -4,20 +4,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cluster/client/commands.h"
 #include "cluster/client/fetch.h"
+#include "cluster/client/job_text.h"
 #include "cluster/client/page.h"
 #include "cluster/client/scenario.h"
 #include "cluster/client/show.h"
 #include "cluster/client/target.h"
 #include "common/mem.h"
 #include "common/version.h"
-#include "common/yaml.h"
 
 enum {
-    PATH_SIZE = 4096,
     PAGE_MAX = 256 << 20,
     LINES_MAX = 24 << 20, // bytes of a list; of a longer one every so many lines
 };
@@ -65,19 +63,13 @@ static void put_lines(struct buf *out, const char *name, const char *p, size_t n
     buf_puts(out, "]}");
 }
 
-static enum error read_file(const char *path, struct buf *out, struct errtext *t)
+static enum error read_file(FILE *f, const char *name, struct buf *out, struct errtext *t)
 {
-    char chunk[65536];
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return errtext_set(t, ERR_NOT_FOUND, "%s: %s", path, strerror(errno));
-    for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0;)
-        buf_put(out, chunk, n);
-    bool ok = !ferror(f);
+    bool ok = buf_read(out, f);
     (void)fclose(f);
     if (out->full)
-        return errtext_set(t, ERR_LIMIT, "%s is larger than a page can hold", path);
-    return ok ? OK : errtext_set(t, ERR_IO, "%s: %s", path, strerror(errno));
+        return errtext_set(t, ERR_LIMIT, "%s is larger than a page can hold", name);
+    return ok ? OK : errtext_set(t, ERR_IO, "%s: %s", name, strerror(errno));
 }
 
 static bool is_jsonl(const char *name)
@@ -87,22 +79,18 @@ static bool is_jsonl(const char *name)
            && !strchr(name, '\\') && !strchr(name, '/');
 }
 
-static enum error put_artefact(struct caller *c,
-                               const struct value *v,
-                               const char *dir,
-                               struct buf *out,
-                               struct errtext *t)
+static enum error
+put_artefact(struct caller *c, const struct value *v, struct buf *out, struct errtext *t)
 {
-    char path[PATH_SIZE];
+    const char *name = show_text(v, "name");
+    FILE *f = NULL;
     struct buf b;
-    (void)snprintf(path, sizeof path, "%s/%s", dir, show_text(v, "name"));
     buf_init(&b, PAGE_MAX);
-    enum error e = fetch_one(c, v, dir, t);
+    enum error e = fetch_open(c, v, &f, t);
     if (!e)
-        e = read_file(path, &b, t);
+        e = read_file(f, name, &b, t);
     if (!e)
-        put_lines(out, show_text(v, "name"), (const char *)b.bytes, b.n);
-    (void)unlink(path);
+        put_lines(out, name, (const char *)b.bytes, b.n);
     buf_fini(&b);
     return e;
 }
@@ -113,21 +101,15 @@ static enum error put_artefacts(struct caller *c,
                                 struct errtext *t)
 {
     const struct value *list = value_find(document, "artefacts");
-    const char *base = getenv("TMPDIR");
-    char dir[PATH_SIZE];
     bool first = true;
     enum error e = OK;
-    (void)snprintf(dir, sizeof dir, "%s/shoal-report.XXXXXX", base && *base ? base : "/tmp");
-    if (!mkdtemp(dir))
-        return errtext_set(t, ERR_IO, "%s: %s", dir, strerror(errno));
     for (uint32_t i = 0; !e && list && list->type == VALUE_LIST && i < list->n; i++) {
         if (!is_jsonl(show_text(&list->items[i], "name")))
             continue;
         buf_puts(out, first ? "" : ",");
-        e = put_artefact(c, &list->items[i], dir, out, t);
+        e = put_artefact(c, &list->items[i], out, t);
         first = false;
     }
-    (void)rmdir(dir);
     return e;
 }
 
@@ -149,15 +131,9 @@ put_scenario(struct caller *c, const struct value *reply, struct value *spec, st
 // The job file as data; a secret of it stays behind.  Null: we may not read it.
 static struct value spec_of(struct caller *c, const char *job, struct arena *a)
 {
-    struct value args = value_map(), reply, spec, out = value_map();
+    struct value reply, spec, out = value_map();
     struct errtext t;
-    (void)value_set(a, &args, "job", value_str(a, job));
-    if (caller_call(c, "file", &args, a, &reply, &t))
-        return value_null();
-    const struct value *text = value_find(&reply, "text");
-    if (!text || text->type != VALUE_STR
-        || yaml_parse(text->s, text->n, show_text(&reply, "file"), a, &spec, &t)
-        || spec.type != VALUE_MAP)
+    if (job_text(c, job, a, &reply, &spec, &t) || spec.type != VALUE_MAP)
         return value_null();
     for (uint32_t i = 0; i < spec.n; i++)
         if (strcmp(spec.pairs[i].key, "api_key") != 0)
@@ -168,9 +144,12 @@ static struct value spec_of(struct caller *c, const char *job, struct arena *a)
 
 static enum error put_day(const char *path, struct buf *out, struct errtext *t)
 {
+    FILE *f = fopen(path, "re");
     struct buf b;
+    if (!f)
+        return errtext_set(t, ERR_NOT_FOUND, "%s: %s", path, strerror(errno));
     buf_init(&b, PAGE_MAX);
-    enum error e = read_file(path, &b, t);
+    enum error e = read_file(f, path, &b, t);
     buf_puts(out, ",");
     if (!e)
         put_lines(out, "day", (const char *)b.bytes, b.n);

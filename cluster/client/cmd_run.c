@@ -55,10 +55,8 @@ glance_at(const char *path, struct arena *a, struct glance *out, struct errtext 
     FILE *f = fopen(path, "re");
     if (!f)
         return errtext_set(t, ERR_NOT_FOUND, "%s: %s", path, strerror(errno));
-    uint8_t chunk[16384];
-    for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0;)
-        buf_put(&text, chunk, n);
-    enum error e = ferror(f) ? errtext_set(t, ERR_IO, "%s: %s", path, strerror(errno)) : OK;
+    enum error e =
+        buf_read(&text, f) ? OK : errtext_set(t, ERR_IO, "%s: %s", path, strerror(errno));
     (void)fclose(f);
     if (!e && text.full)
         e = errtext_set(t, ERR_LIMIT, "%s: larger than a job file may be", path);

@@ -13,13 +13,10 @@
 
 static enum error read_all(const char *path, struct buf *out, struct errtext *t)
 {
-    uint8_t chunk[65536];
     FILE *f = fopen(path, "re");
     if (!f)
         return errtext_set(t, ERR_NOT_FOUND, "%s: %s", path, strerror(errno));
-    for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0;)
-        buf_put(out, chunk, n);
-    bool bad = ferror(f);
+    bool bad = !buf_read(out, f);
     (void)fclose(f);
     if (bad)
         return errtext_set(t, ERR_IO, "%s: %s", path, strerror(EIO));

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -91,22 +92,86 @@ fetch_list(struct caller *c, const struct sha256 *hash, const char *path, struct
     return e;
 }
 
-enum error
+static bool is_list(const struct value *artefact)
+{
+    const struct value *list = value_find(artefact, "list");
+    return list && list->type == VALUE_BOOL && list->b;
+}
+
+static enum error hash_of(const struct value *artefact, struct sha256 *out, struct errtext *t)
+{
+    const char *name = show_text(artefact, "name");
+    if (is_safe(name) && sha256_parse(show_text(artefact, "hash"), out))
+        return OK;
+    return errtext_set(t, ERR_PROTO, "an artefact called '%.100s' makes no sense", name);
+}
+
+typedef enum error (*get_fn)(struct caller *c,
+                             const struct sha256 *hash,
+                             const char *path,
+                             struct errtext *t);
+
+static enum error
 fetch_one(struct caller *c, const struct value *v, const char *dir, struct errtext *t)
 {
     char path[PATH_SIZE];
     struct sha256 hash;
-    const char *name = show_text(v, "name");
-    if (!is_safe(name) || !sha256_parse(show_text(v, "hash"), &hash))
-        return errtext_set(t, ERR_PROTO, "an artefact called '%.100s' makes no sense", name);
-    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
-    enum error e = make_parents(path, t);
+    enum error e = hash_of(v, &hash, t);
     if (e)
         return e;
-    const struct value *list = value_find(v, "list");
-    return list && list->type == VALUE_BOOL && list->b ? fetch_list(c, &hash, path, t)
-                                                       : caller_get_file(c, &hash, path, t);
+    (void)snprintf(path, sizeof path, "%s/%s", dir, show_text(v, "name"));
+    e = make_parents(path, t);
+    if (e)
+        return e;
+    get_fn get = is_list(v) ? fetch_list : caller_get_file;
+    return get(c, &hash, path, t);
 }
+
+// ---- to be read and forgotten ----------------------------------------------------
+
+const struct value *fetch_find(const struct value *document, const char *name)
+{
+    const struct value *list = value_find(document, "artefacts");
+    for (uint32_t i = 0; list && list->type == VALUE_LIST && i < list->n; i++)
+        if (strcmp(show_text(&list->items[i], "name"), name) == 0)
+            return &list->items[i];
+    return NULL;
+}
+
+// In a directory of our own, which the open file outlives.
+static enum error
+get_open(struct caller *c, get_fn get, const struct sha256 *hash, FILE **out, struct errtext *t)
+{
+    const char *base = getenv("TMPDIR");
+    char dir[PATH_SIZE], path[PATH_SIZE + 8];
+    (void)snprintf(dir, sizeof dir, "%s/shoal-fetch.XXXXXX", base && *base ? base : "/tmp");
+    if (!mkdtemp(dir))
+        return errtext_set(t, ERR_IO, "%s: %s", dir, strerror(errno));
+    (void)snprintf(path, sizeof path, "%s/blob", dir);
+    enum error e = get(c, hash, path, t);
+    *out = e ? NULL : fopen(path, "re");
+    if (!e && !*out)
+        e = errtext_set(t, ERR_IO, "%s: %s", path, strerror(errno));
+    (void)unlink(path);
+    (void)rmdir(dir);
+    return e;
+}
+
+enum error
+fetch_open(struct caller *c, const struct value *artefact, FILE **out, struct errtext *t)
+{
+    struct sha256 hash;
+    enum error e = hash_of(artefact, &hash, t);
+    return e ? e : get_open(c, is_list(artefact) ? fetch_list : caller_get_file, &hash, out, t);
+}
+
+enum error
+fetch_open_blob(struct caller *c, const struct sha256 *hash, FILE **out, struct errtext *t)
+{
+    return get_open(c, caller_get_file, hash, out, t);
+}
+
+// ---- all, to stay ----------------------------------------------------------------
 
 static enum error
 write_document(const struct value *document, const char *dir, struct errtext *t)

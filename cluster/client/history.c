@@ -4,14 +4,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cluster/client/fetch.h"
 #include "cluster/client/show.h"
 #include "common/buf.h"
 #include "common/json.h"
 
-enum { LINE_MAX_BYTES = 1 << 24, COLUMNS_MAX = JSON_KEYS_MAX, PATH_SIZE = 4096 };
+enum { LINE_MAX_BYTES = 1 << 24, COLUMNS_MAX = JSON_KEYS_MAX };
 
 static const char artefact_name[] = "history.jsonl";
 
@@ -218,43 +217,23 @@ static enum error copy(FILE *in, struct errtext *t)
 
 // ---- of a job ----------------------------------------------------------------------
 
-static const struct value *find_artefact(const struct value *document)
-{
-    const struct value *list = value_find(document, "artefacts");
-    for (uint32_t i = 0; list && list->type == VALUE_LIST && i < list->n; i++)
-        if (strcmp(show_text(&list->items[i], "name"), artefact_name) == 0)
-            return &list->items[i];
-    return NULL;
-}
-
 enum error history_print(struct caller *c,
                          const struct value *document,
                          const char *format,
                          struct errtext *t)
 {
-    const struct value *artefact = find_artefact(document);
-    const char *base = getenv("TMPDIR");
-    char dir[PATH_SIZE], path[PATH_SIZE + sizeof artefact_name + 1];
+    const struct value *artefact = fetch_find(document, artefact_name);
+    FILE *f = NULL;
 
     if (!artefact)
         return errtext_set(t, ERR_INVALID,
                            "job %s has no history: it is no search, or not done",
                            show_text(document, "job"));
-    (void)snprintf(dir, sizeof dir, "%s/shoal-history.XXXXXX", base && *base ? base : "/tmp");
-    if (!mkdtemp(dir))
-        return errtext_set(t, ERR_IO, "%s: %s", dir, strerror(errno));
-    (void)snprintf(path, sizeof path, "%s/%s", dir, artefact_name);
-    enum error e = fetch_one(c, artefact, dir, t);
-    FILE *f = e ? NULL : fopen(path, "re");
-    if (!e && !f)
-        e = errtext_set(t, ERR_IO, "%s: %s", path, strerror(errno));
-    if (!e)
-        e = strcmp(format, "csv") == 0 ? history_to_csv(f, artefact_name, stdout, t)
-                                       : copy(f, t);
-    if (f)
-        (void)fclose(f);
-    (void)unlink(path);
-    (void)rmdir(dir);
+    enum error e = fetch_open(c, artefact, &f, t);
+    if (e)
+        return e;
+    e = strcmp(format, "csv") == 0 ? history_to_csv(f, artefact_name, stdout, t) : copy(f, t);
+    (void)fclose(f);
     if (!e && fflush(stdout) != 0)
         e = errtext_set(t, ERR_IO, "the history could not be written");
     return e;

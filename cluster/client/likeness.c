@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/client/job_text.h"
 #include "cluster/client/show.h"
 #include "common/buf.h"
-#include "common/yaml.h"
 
 enum { HASH_DIGITS_LEAST = 8, HASH_ROOM = 65, TEXT_MAX = 64 << 20 };
 #define WHOLE_MAX 9007199254740992.0 // 2^53: above it not every whole number is a double
@@ -63,17 +63,12 @@ struct sha256 likeness_space_hash(const struct value *space)
 static enum error
 read_spec(struct seeker *s, const char *job, struct value *spec, struct errtext *t)
 {
-    struct value args = value_map(), reply;
-    struct errtext why;
+    struct value reply;
+    enum error e = job_text(s->caller, job, s->scratch, &reply, spec, t);
 
-    *spec = value_null();
-    (void)value_set(s->scratch, &args, "job", value_str(s->scratch, job));
-    enum error e = caller_call(s->caller, "file", &args, s->scratch, &reply, t);
+    if (e == ERR_DENIED || e == ERR_CLOSED || e == ERR_TIMEOUT)
+        return e;
     if (e)
-        return e == ERR_DENIED || e == ERR_CLOSED || e == ERR_TIMEOUT ? e : OK;
-    const struct value *text = value_find(&reply, "text");
-    if (text && text->type == VALUE_STR
-        && yaml_parse(text->s, text->n, "job", s->scratch, spec, &why))
         *spec = value_null();
     return OK;
 }

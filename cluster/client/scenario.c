@@ -4,15 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "cluster/client/fetch.h"
 #include "cluster/client/show.h"
 #include "common/buf.h"
 #include "common/hash.h"
 #include "common/rng.h"
 #include "common/yaml.h"
 
-enum { PATH_SIZE = 4096, TEXT_MAX = 4 << 20, LAYOUT_STREAM = 1 };
+enum { TEXT_MAX = 4 << 20, LAYOUT_STREAM = 1 };
 
 static bool read_attached(struct caller *c,
                           const struct sha256 *hash,
@@ -20,20 +20,13 @@ static bool read_attached(struct caller *c,
                           struct arena *a,
                           struct value *out)
 {
-    const char *base = getenv("TMPDIR");
-    char path[PATH_SIZE], chunk[65536];
+    FILE *f = NULL;
     struct errtext t;
     struct buf b;
     buf_init(&b, TEXT_MAX);
-    (void)snprintf(path, sizeof path, "%s/shoal-scenario.%d", base && *base ? base : "/tmp",
-                   (int)getpid());
-    FILE *f = caller_get_file(c, hash, path, &t) ? NULL : fopen(path, "re");
-    for (size_t n; f && (n = fread(chunk, 1, sizeof chunk, f)) > 0;)
-        buf_put(&b, chunk, n);
-    bool ok = f && !ferror(f) && !b.full;
+    bool ok = !fetch_open_blob(c, hash, &f, &t) && buf_read(&b, f) && !b.full;
     if (f)
         (void)fclose(f);
-    (void)unlink(path);
     ok = ok && yaml_parse(buf_cstr(&b), b.n, name, a, out, &t) == OK && out->type == VALUE_MAP;
     buf_fini(&b);
     return ok;

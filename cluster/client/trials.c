@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "cluster/client/fetch.h"
 #include "cluster/client/show.h"
 #include "common/json.h"
 #include "common/number.h"
@@ -152,15 +152,12 @@ static enum error take_row(struct loader *l, char *line, struct errtext *t)
     return OK;
 }
 
-static enum error read_file(struct loader *l, struct errtext *t)
+static enum error read_file(struct loader *l, FILE *f, struct errtext *t)
 {
-    FILE *f = fopen(l->path, "re");
     char *line = NULL;
     size_t room = 0;
     enum error e = OK;
 
-    if (!f)
-        return errtext_set(t, ERR_IO, "%s: %s", l->path, strerror(errno));
     for (ssize_t n; !e && (n = getline(&line, &room, f)) > 0;) {
         l->line++;
         line[strcspn(line, "\r\n")] = 0;
@@ -180,26 +177,22 @@ static enum error read_file(struct loader *l, struct errtext *t)
 }
 
 // --- jobs ---------------------------------------------------------------------------------
-static enum error fetch_history(const struct target *g,
-                                const char *job,
-                                struct arena *a,
-                                const char *path,
-                                struct errtext *t)
+static enum error open_history(
+    const struct target *g, const char *job, struct arena *a, FILE **out, struct errtext *t)
 {
     struct value args = value_map(), document;
     struct caller *c = NULL;
-    struct sha256 hash;
 
     (void)value_set(a, &args, "job", value_str(a, job));
     enum error e = target_open(g, a, &c, t);
     if (!e)
         e = caller_call(c, "results", &args, a, &document, t);
-    const struct value *result = e ? NULL : value_find(&document, "result");
-    if (!e && (!result || !sha256_parse(show_text(result, "history"), &hash)))
+    const struct value *history = e ? NULL : fetch_find(&document, "history.jsonl");
+    if (!e && !history)
         e = errtext_set(t, ERR_INVALID,
                         "job '%.60s' has no history: it is no search, or not done", job);
     if (!e)
-        e = caller_get_file(c, &hash, path, t);
+        e = fetch_open(c, history, out, t);
     caller_close(c);
     return e;
 }
@@ -212,19 +205,17 @@ enum error trials_load(const struct target *g,
 {
     struct loader *l = arena_alloc(a, sizeof *l);
     struct stat there;
-    char dir[] = "/tmp/shoal-fit-XXXXXX";
+    bool is_file = stat(s->name, &there) == 0;
+    FILE *f = is_file ? fopen(s->name, "re") : NULL;
+    enum error e = OK;
 
     *out = (struct trials){.metric = s->metric};
     *l = (struct loader){.a = a, .out = out, .path = s->name, .ignore = s->ignore};
-    if (stat(s->name, &there) == 0)
-        return read_file(l, t);
-    if (!mkdtemp(dir))
-        return errtext_set(t, ERR_IO, "%s: %s", dir, strerror(errno));
-    l->path = arena_printf(a, "%s/history.jsonl", dir);
-    enum error e = fetch_history(g, s->name, a, l->path, t);
-    if (!e)
-        e = read_file(l, t);
-    (void)unlink(l->path);
-    (void)rmdir(dir);
-    return e;
+    if (is_file && !f)
+        return errtext_set(t, ERR_IO, "%s: %s", s->name, strerror(errno));
+    if (!is_file) {
+        l->path = "history.jsonl";
+        e = open_history(g, s->name, a, &f, t);
+    }
+    return e ? e : read_file(l, f, t);
 }

@@ -42,15 +42,13 @@ read_value(const char *path, struct arena *a, struct value *out, struct errtext 
 {
     FILE *f = fopen(path, "re");
     struct buf b;
-    uint8_t chunk[65536];
 
     if (!f)
         return errtext_set(t, FAULT_WORKER, "the proxy cannot be read: %s", strerror(errno));
-    buf_init(&b, SIZE_MAX);
-    for (size_t n; b.n <= PROXY_BYTES_MAX && (n = fread(chunk, 1, sizeof chunk, f)) > 0;)
-        buf_put(&b, chunk, n);
+    buf_init(&b, PROXY_BYTES_MAX);
+    (void)buf_read(&b, f); // what is cut short is no proxy
     (void)fclose(f);
-    enum error e = b.n > PROXY_BYTES_MAX || pack_read(b.bytes, b.n, a, out, NULL)
+    enum error e = b.full || pack_read(b.bytes, b.n, a, out, NULL)
                        ? errtext_set(t, FAULT_JOB, "the model's file is no proxy")
                        : OK;
     buf_fini(&b);
