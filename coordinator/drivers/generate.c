@@ -4,9 +4,8 @@
 #include <string.h>
 
 #include "common/mem.h"
-#include "common/outcome.h"
 #include "coordinator/drivers/generate_state.h"
-#include "protocol/pack.h"
+#include "coordinator/drivers/told.h"
 
 const char *const generate_part_names[N_PARTS] = {
     [PART_LOGITS] = "logits.f32",
@@ -88,50 +87,34 @@ static void take_row(struct generate *g, struct generate_row *r, const struct va
 
 static void take_outputs(struct generate *g, const struct outcome *o)
 {
-    for (uint32_t i = 0; o->outputs && i < o->outputs->n; i++) {
-        const struct value *one = &o->outputs->items[i];
-        const struct value *name = value_find(one, "name"), *hash = value_find(one, "hash");
-        uint64_t item = (uint64_t)value_number(value_find(one, "item"));
-        if (item - o->first >= o->count || !name || name->type != VALUE_STR || !hash
-            || hash->type != VALUE_BIN || hash->n != sizeof(struct sha256))
-            continue;
-        for (int k = 0; k < N_PARTS; k++)
-            if (strcmp(name->s, generate_part_names[k]) == 0) {
-                memcpy(&g->rows[item].part[k], hash->s, hash->n);
-                g->rows[item].has[k] = true;
+    struct told_blob b;
+    for (uint32_t i = 0; i < told_n_blobs(o); i++)
+        for (int k = 0; told_blob(o, i, &b) && k < N_PARTS; k++)
+            if (strcmp(b.name, generate_part_names[k]) == 0) {
+                g->rows[b.item].part[k] = b.hash;
+                g->rows[b.item].has[k] = true;
             }
-    }
-}
-
-static const char *fault_of(struct generate *g, const struct outcome *o, uint64_t item)
-{
-    for (uint32_t i = 0; i < o->n_faults; i++)
-        if (o->faults[i].item == item)
-            return arena_str(g->arena, o->faults[i].text, strlen(o->faults[i].text));
-    return NULL;
 }
 
 static void tell(void *state, const struct outcome *o)
 {
     struct generate *g = state;
-    struct outcome_view v;
-    struct value list = value_null();
 
     if (!o->count || o->first >= g->n || o->count > g->n - o->first)
         return;
     arena_reset(g->scratch);
-    if (!outcome_view(o->data, o->n_data, o->count, &v) && v.form == OUTCOME_NAMED
-        && pack_read(v.body, v.n_body, g->scratch, &list, NULL))
-        list = value_null();
+    struct value list = told_list(o, g->scratch);
     for (uint32_t i = 0; i < o->count; i++) {
         struct generate_row *r = &g->rows[o->first + i];
         g->n_told += !r->told;
         g->n_failed -= r->failed;
         *r = (struct generate_row){.told = true, .row = value_null(), .load = value_null()};
-        r->why = fault_of(g, o, o->first + i);
-        r->failed = r->why != NULL;
-        if (!r->failed)
-            take_row(g, r, list.type == VALUE_LIST && i < list.n ? &list.items[i] : &list);
+        const char *why = told_fault(o, o->first + i);
+        struct value metrics = told_map(&list, i);
+        r->why = why ? arena_str(g->arena, why, strlen(why)) : NULL;
+        r->failed = why != NULL;
+        if (!why)
+            take_row(g, r, &metrics);
         g->n_failed += r->failed;
     }
     take_outputs(g, o);

@@ -14,6 +14,7 @@
 #include "common/mem.h"
 #include "common/outcome.h"
 #include "coordinator/drivers/search_state.h"
+#include "coordinator/drivers/told.h"
 #include "coordinator/spec.h"
 #include "protocol/pack.h"
 
@@ -149,33 +150,19 @@ static struct value row_of(const struct search *s, const struct outcome_view *v,
     return map;
 }
 
-static bool is_faulty(const struct outcome *o, uint64_t item)
-{
-    for (uint32_t i = 0; i < o->n_faults; i++)
-        if (o->faults[i].item == item)
-            return true;
-    return false;
-}
-
 // What cannot be read counts as failed: it was committed and will not change.
 static void tell(void *state, const struct outcome *o)
 {
     struct search *s = state;
     struct outcome_view v = {.form = OUTCOME_NONE};
-    struct value list = value_null();
+    struct value list = told_list(o, s->arena);
 
     if (outcome_view(o->data, o->n_data, o->count, &v))
         v.form = OUTCOME_NONE;
-    if (v.form == OUTCOME_NAMED && pack_read(v.body, v.n_body, s->arena, &list, NULL))
-        list = value_null();
     for (uint32_t i = 0; i < o->count; i++) {
         struct value metrics = value_null();
-        if (is_faulty(o, o->first + i))
-            metrics = value_null();
-        else if (v.form == OUTCOME_ROWS)
-            metrics = row_of(s, &v, i);
-        else if (list.type == VALUE_LIST && i < list.n && list.items[i].type == VALUE_MAP)
-            metrics = list.items[i];
+        if (!told_fault(o, o->first + i))
+            metrics = v.form == OUTCOME_ROWS ? row_of(s, &v, i) : told_map(&list, i);
         take_outcome(s, o->first + i, metrics, o->again);
     }
 }

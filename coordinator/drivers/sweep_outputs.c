@@ -7,6 +7,7 @@
 #include "common/hash.h"
 #include "common/mem.h"
 #include "coordinator/drivers/sweep_state.h"
+#include "coordinator/drivers/told.h"
 
 struct sweep_output {
     uint64_t item; // over the job
@@ -16,24 +17,19 @@ struct sweep_output {
 
 void sweep_take_outputs(struct sweep *s, const struct outcome *o)
 {
-    for (uint32_t i = 0; o->outputs && i < o->outputs->n; i++) {
-        const struct value *one = &o->outputs->items[i];
-        const struct value *name = value_find(one, "name"), *hash = value_find(one, "hash");
-        const struct value *number = value_find(one, "item");
-        uint64_t item = number ? (uint64_t)value_number(number) : UINT64_MAX;
+    struct told_blob b;
+    for (uint32_t i = 0; i < told_n_blobs(o); i++) {
         // By number, not by arrival: which ones are kept is the job's.
-        if (item - o->first >= o->count || item >= SWEEP_OUTPUT_ITEMS || !name
-            || name->type != VALUE_STR || !hash || hash->type != VALUE_BIN
-            || hash->n != sizeof(struct sha256))
+        if (!told_blob(o, i, &b) || b.item >= SWEEP_OUTPUT_ITEMS)
             continue;
         if (s->n_outputs == s->cap_outputs) {
             s->cap_outputs = s->cap_outputs ? 2 * s->cap_outputs : 16;
             s->outputs = mem_realloc(s->outputs, s->cap_outputs * sizeof *s->outputs);
         }
-        struct sweep_output *out = &s->outputs[s->n_outputs++];
-        *out =
-            (struct sweep_output){.item = item, .name = arena_str(s->arena, name->s, name->n)};
-        memcpy(out->hash.bytes, hash->s, hash->n);
+        s->outputs[s->n_outputs++] =
+            (struct sweep_output){.item = b.item,
+                                  .name = arena_str(s->arena, b.name, strlen(b.name)),
+                                  .hash = b.hash};
     }
 }
 

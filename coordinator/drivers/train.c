@@ -4,9 +4,8 @@
 #include <string.h>
 
 #include "common/mem.h"
-#include "common/outcome.h"
+#include "coordinator/drivers/told.h"
 #include "coordinator/drivers/train_state.h"
-#include "protocol/pack.h"
 
 static void destroy(void *state)
 {
@@ -56,18 +55,15 @@ static bool is_solo(const void *state, uint64_t item)
 
 static void take_blobs(struct train *s, const struct outcome *o)
 {
-    for (uint32_t i = 0; o->outputs && i < o->outputs->n; i++) {
-        const struct value *one = &o->outputs->items[i];
-        const struct value *name = value_find(one, "name"), *hash = value_find(one, "hash");
-        uint64_t item = (uint64_t)value_number(value_find(one, "item"));
-        if (item - o->first >= o->count || !name || name->type != VALUE_STR || !hash
-            || hash->type != VALUE_BIN || hash->n != sizeof(struct sha256)
-            || strcmp(name->s, train_is_update(s, item) ? "checkpoint" : "rollout") != 0)
+    struct told_blob b;
+    for (uint32_t i = 0; i < told_n_blobs(o); i++) {
+        if (!told_blob(o, i, &b)
+            || strcmp(b.name, train_is_update(s, b.item) ? "checkpoint" : "rollout") != 0)
             continue;
-        struct train_item *it = &s->items[item];
+        struct train_item *it = &s->items[b.item];
         it->has_blob = true;
-        it->size = (uint64_t)value_number(value_find(one, "size"));
-        memcpy(&it->blob, hash->s, hash->n);
+        it->size = b.size;
+        it->blob = b.hash;
     }
 }
 
@@ -82,11 +78,9 @@ static void note_fault(struct train *s, uint64_t item, const char *text)
 
 static const char *fault_of(const struct train *s, const struct outcome *o, uint64_t item)
 {
-    for (uint32_t i = 0; i < o->n_faults; i++)
-        if (o->faults[i].item == item)
-            return o->faults[i].text;
+    const char *fault = told_fault(o, item);
     bool wants_blob = item < s->n_iterations * train_round(s);
-    return wants_blob && !s->items[item].has_blob ? "it returned no blob" : NULL;
+    return !fault && wants_blob && !s->items[item].has_blob ? "it returned no blob" : fault;
 }
 
 // Of what an update or a test said, the numbers.
@@ -109,15 +103,11 @@ static void take_numbers(struct train *s, uint64_t item, const struct value *map
 static void tell(void *state, const struct outcome *o)
 {
     struct train *s = state;
-    struct outcome_view v;
-    struct value list = value_null(), none = value_null();
 
     if (!o->count || o->first >= s->n_items || o->count > s->n_items - o->first)
         return;
     arena_reset(s->scratch);
-    if (!outcome_view(o->data, o->n_data, o->count, &v) && v.form == OUTCOME_NAMED
-        && pack_read(v.body, v.n_body, s->scratch, &list, NULL))
-        list = value_null();
+    struct value list = told_list(o, s->scratch);
     take_blobs(s, o);
     for (uint32_t i = 0; i < o->count; i++) {
         uint64_t item = o->first + i;
@@ -127,7 +117,8 @@ static void tell(void *state, const struct outcome *o)
             note_fault(s, item, fault);
         else if (s->failed && s->failed_item == item)
             s->failed = NULL; // tried again, and well now
-        take_numbers(s, item, list.type == VALUE_LIST && i < list.n ? &list.items[i] : &none);
+        struct value numbers = told_map(&list, i);
+        take_numbers(s, item, &numbers);
     }
     while (s->n_whole < s->n_items && s->items[s->n_whole].told)
         s->n_whole++;
