@@ -6,21 +6,7 @@
 #include <string.h>
 
 #include "common/yaml.h"
-
-extern const struct workload workload_noop;
-extern const struct workload workload_function;
-extern const struct workload workload_exec;
-extern const struct workload workload_allreduce;
-extern const struct workload workload_generate;
-extern const struct workload workload_serve;
-extern const struct workload workload_collbench;
-extern const struct workload workload_placement;
-extern const struct workload workload_cafe;
-extern const struct workload workload_train_line;
-extern const struct workload workload_fleet;
-extern const struct workload workload_fleet_ppo;
-extern const struct workload workload_dram;
-extern const struct workload workload_proxy;
+#include "worker/evaluate/evaluate.h"
 
 const struct workload *const workloads[] = {
     // clang-format off

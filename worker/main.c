@@ -23,6 +23,7 @@
 #include "worker/cache.h"
 #include "worker/catalog.h"
 #include "worker/host.h"
+#include "worker/memory.h"
 #include "worker/pod.h"
 #include "worker/rank_dir.h"
 #include "worker/sandbox.h"
@@ -297,12 +298,6 @@ static void idle(void *ctx)
     work_idle(((struct rank *)ctx)->work);
 }
 
-static uint64_t memory_mb(void)
-{
-    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-    return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size >> 20 : 0;
-}
-
 static enum error start_link(struct rank *r, struct errtext *t)
 {
     char host[64] = "";
@@ -316,7 +311,7 @@ static enum error start_link(struct rank *r, struct errtext *t)
                  .host = host,
                  .numerics = kernels_class(),
                  .cpus = pod_cpus(),
-                 .memory_mb = memory_mb(),
+                 .memory_mb = memory_machine() >> 20,
                  .catalog = r->catalog,
                  .resources = r->resources,
                  .lonely_ns = r->args.lonely_s * CLOCK_SECOND,

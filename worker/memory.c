@@ -13,10 +13,10 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static size_t of_machine(void)
+size_t memory_machine(void)
 {
     long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-    return pages > 0 && size > 0 ? (size_t)pages * (size_t)size : SIZE_MAX / 2;
+    return pages > 0 && size > 0 ? (size_t)pages * (size_t)size : 0;
 }
 
 // memory.max of a directory below /sys/fs/cgroup: a number or "max".
@@ -52,7 +52,7 @@ static size_t of_groups(void)
 size_t memory_limit(void)
 {
     struct rlimit r;
-    size_t n = least(of_machine(), of_groups());
+    size_t n = least(memory_machine() ? memory_machine() : SIZE_MAX / 2, of_groups());
     if (getrlimit(RLIMIT_RSS, &r) == 0 && r.rlim_cur != RLIM_INFINITY)
         n = least(n, (size_t)r.rlim_cur);
     return n;

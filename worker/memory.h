@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 
-size_t memory_limit(void); // bytes
+size_t memory_machine(void); // bytes; 0: unknown
+size_t memory_limit(void);   // bytes
 
 #endif

@@ -16,7 +16,6 @@
 #include "coordinator/drivers/search_state.h"
 #include "coordinator/drivers/told.h"
 #include "coordinator/spec.h"
-#include "protocol/pack.h"
 
 static void destroy(void *state);
 

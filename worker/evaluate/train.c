@@ -106,19 +106,21 @@ static enum error phase_of(const struct value *over, enum phase *out, struct err
     return errtext_set(t, FAULT_JOB, "this workload learns: its job is of kind train");
 }
 
-static enum error run_item(const struct trainee *what,
-                           void *state,
-                           const char *path,
-                           struct run *r,
-                           uint32_t i,
-                           struct errtext *t)
+struct lesson {
+    const struct trainee *what;
+    void *state;
+    const char *path; // of a blob on its way
+};
+
+static enum error run_item(const void *arg, struct run *r, uint32_t i, struct errtext *t)
 {
+    const struct lesson *l = arg;
     const struct value *over = r->overrides ? r->overrides[i] : NULL;
     enum phase phase = ROLLOUT;
     struct buf out;
     struct train_call c = {.run = r, .out = &out, .numbers = &r->named[i]};
     enum error e = phase_of(over, &phase, t);
-    if (e || (e = fetch_all(&c, over, path, t)))
+    if (e || (e = fetch_all(&c, over, l->path, t)))
         return e;
     buf_init(&out, TRAIN_BLOB_MAX);
     r->named[i] = value_map();
@@ -126,13 +128,13 @@ static enum error run_item(const struct trainee *what,
     c.part = (uint32_t)evaluate_int(over, NULL, "part", 0);
     c.of = (uint32_t)evaluate_int(over, NULL, "of", 1);
     c.seed = (uint64_t)evaluate_int(over, NULL, "seed", 0);
-    e = phase == ROLLOUT  ? what->rollout(state, &c, t)
-        : phase == UPDATE ? what->update(state, &c, t)
-                          : what->evaluate(state, &c, t);
+    e = phase == ROLLOUT  ? l->what->rollout(l->state, &c, t)
+        : phase == UPDATE ? l->what->update(l->state, &c, t)
+                          : l->what->evaluate(l->state, &c, t);
     if (!e && phase == ROLLOUT)
         train_number(&c, "bytes", (double)out.n);
     if (!e && phase != EVALUATE && group_rank(r->group) == 0)
-        e = keep(r, r->first + i, blob_names[phase], path, &out, t);
+        e = keep(r, r->first + i, blob_names[phase], l->path, &out, t);
     buf_fini(&out);
     return e;
 }
@@ -143,16 +145,8 @@ enum error train_run(const struct trainee *what,
                      struct run *r,
                      struct errtext *t)
 {
-    const char *path = arena_printf(r->arena, "%s/train.blob", scratch);
-    for (uint32_t i = 0; i < r->count; i++) {
-        enum error e = run_item(what, state, path, r, i, t);
-        if (e)
-            return e;
-        run_progress(r);
-        if (run_cancelled(r))
-            return OK;
-    }
-    return OK;
+    struct lesson l = {what, state, arena_printf(r->arena, "%s/train.blob", scratch)};
+    return evaluate_each(run_item, &l, r, t);
 }
 
 void train_number(const struct train_call *c, const char *name, double x)

@@ -75,26 +75,12 @@ static bool ready(struct agent *g, short events)
     return false;
 }
 
-static bool send_all(struct agent *g, const uint8_t *p, size_t n)
+// All of n bytes, out or in.
+static bool move_all(struct agent *g, short way, uint8_t *p, size_t n)
 {
-    while (n && ready(g, POLLOUT)) {
-        ssize_t done = send(g->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (done < 0 && (errno == EINTR || errno == EAGAIN))
-            continue;
-        if (done <= 0) {
-            break_off(g, "has closed the connection: see what it said at its end");
-            break;
-        }
-        p += done;
-        n -= (size_t)done;
-    }
-    return n == 0;
-}
-
-static bool receive_all(struct agent *g, uint8_t *p, size_t n)
-{
-    while (n && ready(g, POLLIN)) {
-        ssize_t done = recv(g->fd, p, n, MSG_DONTWAIT);
+    while (n && ready(g, way)) {
+        ssize_t done = way == POLLOUT ? send(g->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT)
+                                      : recv(g->fd, p, n, MSG_DONTWAIT);
         if (done < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (done <= 0) {
@@ -115,8 +101,8 @@ static void tell(struct agent *g, const struct value *message)
     pack_write(message, &g->out);
     for (int i = 0; i < 4; i++)
         length[i] = (uint8_t)(g->out.n >> (24 - 8 * i));
-    if (!g->broken && send_all(g, length, sizeof length))
-        (void)send_all(g, g->out.bytes, g->out.n);
+    if (!g->broken && move_all(g, POLLOUT, length, sizeof length))
+        (void)move_all(g, POLLOUT, g->out.bytes, g->out.n);
 }
 
 static const struct value *ask(struct agent *g)
@@ -124,13 +110,13 @@ static const struct value *ask(struct agent *g)
     uint8_t length[4], bytes[ANSWER_MAX];
     struct value *v = arena_alloc(g->arena, sizeof *v);
 
-    if (g->broken || !receive_all(g, length, sizeof length))
+    if (g->broken || !move_all(g, POLLIN, length, sizeof length))
         return NULL;
     size_t n =
         (size_t)length[0] << 24 | (size_t)length[1] << 16 | (size_t)length[2] << 8 | length[3];
     if (n == 0 || n > sizeof bytes)
         break_off(g, "answered with a length that is not from 1 to 4096");
-    else if (receive_all(g, bytes, n) && pack_read(bytes, n, g->arena, v, NULL))
+    else if (move_all(g, POLLIN, bytes, n) && pack_read(bytes, n, g->arena, v, NULL))
         break_off(g, "answered with what is no MessagePack");
     return g->broken ? NULL : value_find(v, "action");
 }
