@@ -131,14 +131,14 @@ static struct heuristic_cost cost(const void *made, const struct expr *e, struct
 {
     const struct binpack *b = made;
     struct table *t = arena_alloc(scratch, sizeof *t);
-    double n = 0, n_undefined = 0;
+    uint32_t n = 0, n_undefined = 0;
 
     for (uint32_t item = 1; item <= b->capacity; item++) {
         fill_row(b, e, item, t->scores[item], scratch);
         for (uint32_t room = item; room <= b->capacity; room++, n++)
             n_undefined += isnan(t->scores[item][room]) != 0;
     }
-    return (struct heuristic_cost){excess(b, t, scratch), n_undefined / n};
+    return (struct heuristic_cost){excess(b, t, scratch), n_undefined / (double)n};
 }
 
 static double first_fit(const void *made, struct arena *scratch)
