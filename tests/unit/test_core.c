@@ -42,7 +42,8 @@ static void on_send(const struct effect *e)
             todo[p][n_todo[p]++] = m->grant.leases[i];
         }
     if (m->type == MSG_GO)
-        todo[p][n_todo[p]++] = m->go.leases[0];
+        for (uint32_t i = 0; i < m->go.n_leases; i++)
+            todo[p][n_todo[p]++] = m->go.leases[i];
     if (m->type == MSG_PREPARE)
         gang_of_peer[p] = m->prepare.gang;
 }
@@ -124,7 +125,7 @@ static void answer(uint64_t peer, bool fault, const char *worker_fault)
                            .job = l.job,
                            .first = l.first,
                            .count = l.count,
-                           .elapsed_ns = 1000000,
+                           .elapsed_ns = 100000,
                            .data = {data.bytes, (uint32_t)data.n},
                            .faults = &f,
                            .n_faults = fault,
@@ -394,6 +395,73 @@ START_TEST(a_gang_starts_only_when_all_are_armed)
 }
 END_TEST
 
+static void arm_both(void)
+{
+    struct message armed = {.type = MSG_ARMED};
+    turn(0);
+    armed.armed.gang = gang_of_peer[1];
+    say(1, armed);
+    say(2, armed);
+    turn(CLOCK_MS);
+    n_todo[2] = 0; // only the root answers
+}
+
+START_TEST(short_shards_of_a_gang_go_together)
+{
+    hello(1, 11, 0, 2);
+    hello(2, 11, 1, 2);
+    ck_assert(!submit(40, (struct job_spec){.shard = 1, .gang = 2}));
+    arm_both();
+    ck_assert_uint_eq(n_todo[1], 1); // how long one takes is not known yet
+    answer(1, false, NULL);
+    turn(CLOCK_MS);
+    ck_assert_uint_eq(n_todo[1], 16);
+    ck_assert_uint_eq(n_sent[MSG_GO], 4);
+    for (int i = 0; i < 16; i++) {
+        ck_assert_uint_eq(n_sent[MSG_GO], 4); // not before the last has its answer
+        answer(1, false, NULL);
+    }
+    turn(CLOCK_MS);
+    ck_assert_uint_eq(n_sent[MSG_GO], 6);
+    while (n_todo[1]) {
+        answer(1, false, NULL);
+        turn(CLOCK_MS);
+    }
+    all_told_once(40);
+}
+END_TEST
+
+// Which of a GO's shards took the pod with it cannot be told: each is tried by itself,
+// and only then its crashes count.
+START_TEST(a_gang_lost_with_several_shards_blames_none)
+{
+    struct message bye = {.type = MSG_GOODBYE};
+    bye.goodbye.why = str_of("killed");
+    hello(1, 11, 0, 2);
+    hello(2, 11, 1, 2);
+    ck_assert(!submit(17, (struct job_spec){.shard = 1, .gang = 2}));
+    arm_both();
+    answer(1, false, NULL);
+    turn(CLOCK_MS);
+    ck_assert_uint_gt(n_todo[1], 2);
+    uint64_t bad = todo[1][1].first;
+    for (uint64_t life = 12; life < 16; life++) {
+        say(1, bye);
+        turn(CLOCK_MS);
+        ck_assert_uint_eq(told[bad], life == 15);
+        hello(1, life, 0, 2);
+        hello(2, life, 1, 2);
+        arm_both();
+        while (n_todo[1] && todo[1][0].first != bad) {
+            answer(1, false, NULL);
+            turn(CLOCK_MS);
+        }
+    }
+    all_told_once(17);
+    ck_assert_uint_eq(n_failed, 1);
+}
+END_TEST
+
 static void arm_and_go(uint64_t peer)
 {
     struct message armed = {.type = MSG_ARMED};
@@ -584,6 +652,8 @@ int main(void)
     tcase_add_test(t, a_failed_item_that_is_retried_keeps_its_params);
     tcase_add_test(t, too_many_failures_fail_the_job);
     tcase_add_test(t, a_gang_starts_only_when_all_are_armed);
+    tcase_add_test(t, short_shards_of_a_gang_go_together);
+    tcase_add_test(t, a_gang_lost_with_several_shards_blames_none);
     tcase_add_test(t, a_gang_that_no_pod_can_hold_says_why);
     tcase_add_test(t, a_job_that_serves_has_one_rank_to_itself);
     tcase_add_test(t, a_server_that_lasted_counts_its_crashes_anew);
