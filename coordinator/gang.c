@@ -25,6 +25,17 @@ static struct rank *member(const struct gang *g, uint32_t i)
     return g->pod->ranks[g->first_rank + i];
 }
 
+static struct msg_go go_message(const struct gang *g, struct arena *a)
+{
+    struct msg_go m = g->go;
+    m.leases = arena_copy(a, g->go_leases, m.n_leases * sizeof *m.leases);
+    for (uint32_t i = 0; i < m.n_leases; i++) {
+        struct bin *params = &m.leases[i].params;
+        params->p = arena_copy(a, params->p, params->n);
+    }
+    return m;
+}
+
 static void send_all(struct gang *g, enum message_type type, struct effects *fx)
 {
     for (uint32_t i = 0; i < g->n_ranks; i++) {
@@ -38,13 +49,7 @@ static void send_all(struct gang *g, enum message_type type, struct effects *fx)
             m->prepare.first_rank = g->first_rank;
             m->prepare.n_ranks = g->n_ranks;
         } else if (type == MSG_GO) {
-            m->go = g->go;
-            m->go.leases =
-                arena_copy(fx->arena, g->go_leases, g->go.n_leases * sizeof *g->go_leases);
-            for (uint32_t k = 0; k < g->go.n_leases; k++) {
-                struct bin *params = &m->go.leases[k].params;
-                params->p = arena_copy(fx->arena, params->p, params->n);
-            }
+            m->go = go_message(g, fx->arena);
         } else {
             m->disarm.gang = g->number;
         }
@@ -159,11 +164,12 @@ static void add_lease(struct core *c, struct gang *g, const struct unit *u)
 
 // How many leases of the job one GO may have: what takes about GO_TIME, and no more
 // than leaves something for its other gangs.
-static uint32_t go_size(const struct core *c, const struct job *j, const struct unit *u)
+static uint32_t go_size(const struct core *c, const struct gang *own, const struct unit *u)
 {
-    uint64_t gangs = 0, left = j->n_items - j->fresh + j->n_units;
+    const struct job *j = own->job;
+    uint64_t gangs = 1, left = j->n_items - j->fresh + j->n_units;
     for (const struct gang *g = c->gangs; g; g = g->next)
-        gangs += g->job == j;
+        gangs += g->job == j && g != own;
     double fit = j->item_ns > 0 ? (double)GO_TIME / (j->item_ns * u->count) : 1;
     uint64_t share = left / (2 * gangs) + 1, most = GO_LEASES_MAX;
     if (u->lone_go || fit < 2)
@@ -183,7 +189,7 @@ static bool take_leases(struct core *c, struct gang *g)
     while (g->go.n_leases < most && job_has_work(c, j) && job_gangs_item(j, job_next_item(c, j))
            && job_take(c, j, false, &u)) {
         if (!g->go.n_leases) {
-            most = go_size(c, j, &u);
+            most = go_size(c, g, &u);
         } else if (u.lone_go) {
             job_push_unit(j, &u, true);
             break;
