@@ -205,8 +205,9 @@ fill_row(const struct placement *p, const double *load, struct arena *a, double 
     row[M_COPIES] = copies;
 }
 
-static enum error run_item(const struct state *s, struct run *r, uint32_t i, struct errtext *t)
+static enum error run_item(const void *state, struct run *r, uint32_t i, struct errtext *t)
 {
+    const struct state *s = state;
     const struct value *over = r->overrides ? r->overrides[i] : NULL;
     const struct value *policy = evaluate_find(over, &s->params, "policy");
     const struct placement_rule *rule = placement_find(policy ? policy->s : "balanced");
@@ -227,13 +228,7 @@ static enum error run_item(const struct state *s, struct run *r, uint32_t i, str
 
 static enum error run_placement(void *state, struct run *r, struct errtext *t)
 {
-    for (uint32_t i = 0; i < r->count && !run_cancelled(r); i++) {
-        if (run_item(state, r, i, t))
-            run_fault(r, &(struct item_fault){
-                             .item = r->first + i, .blame = FAULT_JOB, .text = t->text});
-        run_progress(r);
-    }
-    return OK;
+    return evaluate_or_fault(run_item, state, r, t);
 }
 
 const struct workload workload_placement = {
