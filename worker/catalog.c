@@ -25,6 +25,7 @@ const struct workload *const workloads[] = {
     &workload_dram,
     &workload_proxy,
     &workload_prism,
+    &workload_txn,
     NULL,
     // clang-format on
 };
