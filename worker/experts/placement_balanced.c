@@ -7,8 +7,9 @@
 // copies on the node's devices.  Packing means: the heaviest first, each to the
 // lightest bin that has room.  The snake (the evolved variant of Cheng et al.,
 // "Barbarians at the gate", 2025) instead deals the heaviest first to the bins in
-// turn, to and fro, without looking at what they carry: quicker, less even.  Where groups, slots or devices do not divide over the
-// nodes, all of it is one node.  Of equals the first comes first.
+// turn, to and fro, without looking at what they carry: quicker, less even.  Where
+// groups, slots or devices do not divide over the nodes, all of it is one node.  Of
+// equals the first comes first.
 #include "worker/experts/placement_rules.h"
 
 #include <stdlib.h>
