@@ -277,6 +277,12 @@ struct choice {
     uint64_t n_new; // parts never tried, of which one is drawn
 };
 
+struct puct {
+    uint64_t part, new_part;
+    double bound, new_bound;
+    double new_share; // of all that were never tried
+};
+
 // UCT with a virtual loss for each pending point.
 static void weigh(struct ask_state *a,
                   const struct decision *d,
@@ -322,13 +328,14 @@ static double share_of(const struct ask_state *a,
     return all > 0 ? in / all : 0;
 }
 
-// The rule of ABC-RL, with the same virtual loss; ties are drawn.
+// The rule of ABC-RL, with the same virtual loss.  Of those never tried one is drawn by its
+// share: the greatest would follow the order of a policy however little it is trusted.
 static void weigh_puct(struct ask_state *a,
                        const struct decision *d,
                        double share,
                        const struct span *p,
                        uint64_t part,
-                       struct choice *best)
+                       struct puct *best)
 {
     struct mcts *m = a->mcts;
     uint32_t child = child_of(m, a->node, part);
@@ -337,12 +344,28 @@ static void weigh_puct(struct ask_state *a,
     double all = m->nodes[a->node].n_visits + m->n_pending;
     double bound = (sum + m->weight * share * math_sqrt(1 + all)) / (1 + n);
 
-    if (bound > best->bound)
-        best->n_new = 0;
-    if (bound >= best->bound && rng_below(&a->rng, ++best->n_new) == 0) {
+    if (n == 0) {
+        best->new_bound = bound > best->new_bound ? bound : best->new_bound;
+        best->new_share += share;
+        if (rng_f64(&a->rng) * best->new_share < share)
+            best->new_part = part;
+    } else if (bound > best->bound) {
         best->bound = bound;
         best->part = part;
     }
+}
+
+static uint64_t
+choose_puct(struct ask_state *a, const struct decision *d, const struct span *r, uint64_t n)
+{
+    struct puct best = {.bound = -1, .new_bound = -1};
+
+    for (uint64_t i = 0; i < n; i++) {
+        struct span p = part_of(r, n, i);
+        if (has_option(d, &p))
+            weigh_puct(a, d, share_of(a, d, r, &p), &p, i, &best);
+    }
+    return best.new_bound >= best.bound ? best.new_part : best.part;
 }
 
 static struct span
@@ -358,11 +381,11 @@ cut(struct ask_state *a, const struct decision *d, const struct span *r, uint64_
             continue;
         if (strays && rng_below(&a->rng, ++best.n_new) == 0)
             best.part = i;
-        else if (!strays && m->is_puct)
-            weigh_puct(a, d, share_of(a, d, r, &p), &p, i, &best);
-        else if (!strays)
+        else if (!strays && !m->is_puct)
             weigh(a, d, &p, i, &best);
     }
+    if (!strays && m->is_puct)
+        best.part = choose_puct(a, d, r, n);
     struct span p = part_of(r, n, best.part);
     a->node = child_of(m, a->node, best.part);
     a->is_rollout = a->node == NONE;
