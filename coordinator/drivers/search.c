@@ -265,8 +265,8 @@ static void step(void *state, struct driver_output *out)
 }
 
 static const char *const keys[] = {
-    "space",  "where",  "objectives", "constraints", "derived",  "algorithm",
-    "trials", "window", "warm_start", "enqueue",     "volatile", NULL,
+    "space",  "where",      "objectives", "constraints", "derived", "algorithm", "trials",
+    "window", "warm_start", "enqueue",    "volatile",    "prior",   NULL,
 };
 
 const struct driver search_driver = {
