@@ -197,6 +197,7 @@ struct workload {
                       // arguments; rank 0 of the group returns the results
     bool commands;    // runs the user's commands: needs the coordinator's --allow-exec
     bool open_names;  // a search space may have names that `params` has not
+    bool pure;        // metrics depend on params and the job's seed alone, not on the item
     bool volatile_metrics; // (optional) metrics measure time: not reproducible
     int64_t stall_ms;      // see Time
     // (optional) What the parameter table cannot say; also run by --catalog users. Text names
