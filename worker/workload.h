@@ -90,6 +90,7 @@ struct workload_job {
     uint32_t n_files;
     bool reproducible;
     const char *scratch;     // a directory of this rank, exists, private
+    const char *shared;      // one that all ranks of the machine share; NULL: none
     struct sandbox *sandbox; // the rank's command helper; NULL in tests without one
 };
 

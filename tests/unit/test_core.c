@@ -323,27 +323,6 @@ START_TEST(a_failed_command_is_retried_only_as_often_as_the_job_says)
 }
 END_TEST
 
-START_TEST(an_item_that_its_driver_answers_is_granted_to_nobody)
-{
-    static const struct bin params[] = {{(const uint8_t *)"\x81\xa1x\x01", 4},
-                                        {(const uint8_t *)"\x81\xa1x\x01", 4},
-                                        {(const uint8_t *)"\x81\xa1x\x02", 4}};
-    static const uint64_t answered[] = {1};
-    hello(1, 11, 0, 1);
-    ck_assert(!submit(0, (struct job_spec){0}));
-    ck_assert(!step((struct event){
-        .type = EVENT_ITEMS,
-        .job = 1,
-        .items = {.n_items = 3, .params = params, .answered = answered, .n_answered = 1}}));
-    turn(0);
-    ck_assert_uint_eq(n_todo[1], 2);
-    answer(1, false, NULL);
-    answer(1, false, NULL);
-    turn(0);
-    ck_assert_uint_eq(n_todo[1], 0);
-}
-END_TEST
-
 // It was settled, as failed; the driver that asked it does not ask again.
 START_TEST(a_failed_item_that_is_retried_keeps_its_params)
 {
@@ -603,7 +582,6 @@ int main(void)
     tcase_add_test(t, a_worker_fault_halves_the_shard_and_a_bad_rank_does_not_fail_the_job);
     tcase_add_test(t, a_failed_command_is_retried_only_as_often_as_the_job_says);
     tcase_add_test(t, a_failed_item_that_is_retried_keeps_its_params);
-    tcase_add_test(t, an_item_that_its_driver_answers_is_granted_to_nobody);
     tcase_add_test(t, too_many_failures_fail_the_job);
     tcase_add_test(t, a_gang_starts_only_when_all_are_armed);
     tcase_add_test(t, a_gang_that_no_pod_can_hold_says_why);
