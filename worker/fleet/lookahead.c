@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "worker/fleet/lookahead.h"
 
-
 #include "common/mem.h"
 #include "worker/fleet/day_state.h"
 
