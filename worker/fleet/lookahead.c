@@ -38,7 +38,7 @@ static int64_t act(struct day *d, uint32_t to, int64_t until)
     const int64_t profit = d->money_uusd - money - leg->trip_j * price / 3600000;
     const int64_t charge = leg->trip_j * 1000 / w->scenario->types[e.type].charge_w;
     const int64_t end = x->since_ms + charge;
-    return end <= until ? profit : profit / (end - begin) * (until - begin);
+    return end <= until ? profit : profit * (until - begin) / (end - begin);
 }
 
 static int64_t fly_on(struct day *d, uint32_t to, int64_t until)
