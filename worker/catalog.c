@@ -26,6 +26,7 @@ const struct workload *const workloads[] = {
     &workload_proxy,
     &workload_prism,
     &workload_txn,
+    &workload_judge,
     NULL,
     // clang-format on
 };
