@@ -12,6 +12,7 @@
 #include "common/utf8.h"
 #include "common/value.h"
 #include "common/yaml.h"
+#include "protocol/warm_study.h"
 #include "protocol/warm_table.h"
 
 // The bytes [from, to) of the job's text are replaced.
@@ -176,6 +177,29 @@ static enum error patch_prompts(const struct inline_source *s,
     return e ? e : find_scalar(s, name, p, t);
 }
 
+// A study of Optuna, or a table.
+static enum error read_known(const struct value *job,
+                             const char *path,
+                             const struct buf *text,
+                             struct arena *a,
+                             struct value *out,
+                             struct errtext *t)
+{
+    const struct value *study = value_find(job, "study");
+    const char *name = study && study->type == VALUE_STR ? study->s : NULL;
+
+    if (warm_study_is(text->bytes, text->n)) {
+        struct warm_study source = {path, name, job};
+        return warm_study_read(&source, a, out, t);
+    }
+    if (study)
+        return errtext_set(t, ERR_PARSE, "%s: a table, expected no `study` beside it", path);
+    if (text->full)
+        return errtext_set(t, ERR_LIMIT, "%s: larger than %d MiB", path, YAML_BYTES_MAX >> 20);
+    struct warm_table table = {buf_cstr(text), text->n, path, value_find(job, "space")};
+    return warm_table_read(&table, a, out, t);
+}
+
 static enum error patch_warm_start(const struct inline_source *s,
                                    const struct value *job,
                                    struct arena *a,
@@ -189,15 +213,15 @@ static enum error patch_warm_start(const struct inline_source *s,
 
     buf_init(&text, YAML_BYTES_MAX);
     enum error e = read_file(path, &text, t);
-    if (!e && text.full)
-        e = errtext_set(t, ERR_LIMIT, "%s: larger than %d MiB", path, YAML_BYTES_MAX >> 20);
-    struct warm_table table = {buf_cstr(&text), text.n, path, value_find(job, "space")};
     if (!e)
-        e = warm_table_read(&table, a, &list, t);
+        e = read_known(job, path, &text, a, &list, t);
+    if (!e)
+        value_json(&list, &p->text);
+    if (!e && p->text.full)
+        e = errtext_set(t, ERR_LIMIT, "%s: more trials than %d MiB can carry", path,
+                        YAML_BYTES_MAX >> 20);
     if (e)
         (void)errtext_prefix(t, e, "%s:%u:%u: warm_start", s->file, name->line, name->column);
-    else
-        value_json(&list, &p->text);
     buf_fini(&text);
     return e ? e : find_scalar(s, name, p, t);
 }
