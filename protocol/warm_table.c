@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "protocol/warm_table.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "common/json.h"
@@ -93,17 +92,17 @@ static enum error take_cell(struct table *w, const char **out, struct errtext *t
 
 // ---- what the space says -----------------------------------------------------------
 
-static bool has_parameter(const struct value *v, const char *name)
+bool warm_table_has(const struct value *v, const char *name)
 {
     for (uint32_t i = 0; v && v->type == VALUE_MAP && i < v->n; i++) {
         const struct value *inner = &v->pairs[i].value;
         if (strcmp(v->pairs[i].key, name) == 0 && value_find(inner, "type"))
             return true;
-        if (has_parameter(inner, name))
+        if (warm_table_has(inner, name))
             return true;
     }
     for (uint32_t i = 0; v && v->type == VALUE_LIST && i < v->n; i++)
-        if (has_parameter(&v->items[i], name))
+        if (warm_table_has(&v->items[i], name))
             return true;
     return false;
 }
@@ -131,7 +130,7 @@ static struct column column_of(const struct table *w, const char *name)
         return (struct column){name, ROLE_STATE};
     if (strcmp(name, "trial") == 0 || !*name)
         return (struct column){name, ROLE_NONE};
-    return (struct column){name, has_parameter(w->space, name) ? ROLE_PARAM : ROLE_METRIC};
+    return (struct column){name, warm_table_has(w->space, name) ? ROLE_PARAM : ROLE_METRIC};
 }
 
 static struct value value_of(const struct table *w, const char *cell)
