@@ -27,6 +27,7 @@ const struct workload *const workloads[] = {
     &workload_prism,
     &workload_txn,
     &workload_judge,
+    &workload_heuristic,
     NULL,
     // clang-format on
 };
