@@ -26,6 +26,7 @@ const struct algorithm *const algorithms[] = {
     &evolution_algorithm,
     &evolve_algorithm,
     &ga_algorithm,
+    &generational_algorithm,
     &nsga2_algorithm,
     &tpe_algorithm,
     &cmaes_algorithm,

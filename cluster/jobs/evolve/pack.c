@@ -6,29 +6,29 @@
 
 enum { BINS_MAX = 10000 };
 
-static double score(double item, double room, double capacity)
+static double rooms[BINS_MAX + 1], capacity, item;
+
+// How good the bin is for the item.
+static double at(int bin)
 {
-    const double left = room - item, bonus = @bonus@;
+    const double room = rooms[bin], left = room - item, bonus = @bonus@;
     double s = @score:c@;
     @lines@
-    (void)left, (void)bonus, (void)capacity;
+    (void)left, (void)bonus;
     return s;
 }
 
 int main(void)
 {
-    static double rooms[BINS_MAX + 1];
-    double capacity, item;
     int n = 0;
 
     if (scanf("%lf", &capacity) != 1)
         return 1;
     while (n < BINS_MAX && scanf("%lf", &item) == 1) {
         int best = n;
-        rooms[n] = capacity; // a new bin, if no other scores higher
+        rooms[n] = capacity; // a new bin, if no other has room
         for (int k = n - 1; k >= 0; k--)
-            if (rooms[k] >= item
-                && (best == n || score(item, rooms[k], capacity) >= score(item, rooms[best], capacity)))
+            if (rooms[k] >= item && (best == n || at(k) >= at(best)))
                 best = k;
         n += best == n;
         rooms[best] -= item;
