@@ -24,6 +24,7 @@ const struct workload *const workloads[] = {
     &workload_fleet_ppo,
     &workload_dram,
     &workload_proxy,
+    &workload_graph,
     NULL,
     // clang-format on
 };

@@ -27,6 +27,7 @@ extern const struct workload workload_fleet_ppo;
 extern const struct workload workload_fleet;
 extern const struct workload workload_dram;
 extern const struct workload workload_proxy;
+extern const struct workload workload_graph;
 
 // A parameter by its name: in `over` (a trial's point) if it stands there,
 // else in `base`; both may be NULL.
@@ -69,6 +70,23 @@ static inline enum error evaluate_each(
         run_progress(r);
         if (run_cancelled(r))
             return OK;
+    }
+    return OK;
+}
+
+// The same, where one that fails is that item's fault alone.
+static inline enum error evaluate_alone(
+    enum error (*item)(const void *state, struct run *r, uint32_t i, struct errtext *t),
+    const void *state,
+    struct run *r,
+    struct errtext *t)
+{
+    for (uint32_t i = 0; i < r->count && !run_cancelled(r); i++) {
+        enum error e = item(state, r, i, t);
+        if (e)
+            run_fault(r,
+                      &(struct item_fault){.item = r->first + i, .blame = e, .text = t->text});
+        run_progress(r);
     }
     return OK;
 }
