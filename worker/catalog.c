@@ -25,6 +25,7 @@ const struct workload *const workloads[] = {
     &workload_dram,
     &workload_proxy,
     &workload_graph,
+    &workload_capset,
     NULL,
     // clang-format on
 };
