@@ -2,7 +2,9 @@
 // surrogate.h - a model fitted on logged trials that answers in their place.
 //
 // Columns are numbers or categories (texts, booleans); a value that is missing is a
-// category of its own, or the column's mean.  Targets may be fitted by their logarithm.
+// category of its own, or the column's mean.  A sequence (a list, or a text that hardly ever
+// recurs: its words, or its characters) counts as its length, what stands at each place, and
+// how often each value and each pair of neighbours occurs.  Targets may be fitted by their logarithm.
 // Same data, seed and options: same bits.
 //
 // Source     Hoerl and Kennard 1970 (ridge, one-hot, standardised); Breiman, "Random
