@@ -28,6 +28,8 @@ const struct workload *const workloads[] = {
     &workload_txn,
     &workload_judge,
     &workload_heuristic,
+    &workload_graph,
+    &workload_capset,
     NULL,
     // clang-format on
 };
