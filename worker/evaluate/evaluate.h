@@ -82,8 +82,6 @@ static inline enum error evaluate_each(
 
 // The same where a failure is the item's own: it is told, the others go on.
 static inline enum error evaluate_or_fault(
-// The same, where one that fails is that item's fault alone.
-static inline enum error evaluate_alone(
     enum error (*item)(const void *state, struct run *r, uint32_t i, struct errtext *t),
     const void *state,
     struct run *r,
@@ -95,10 +93,6 @@ static inline enum error evaluate_alone(
                 r, &(struct item_fault){.item = r->first + i,
                                         .blame = FAULT_JOB,
                                         .text = arena_str(r->arena, t->text, strlen(t->text))});
-        enum error e = item(state, r, i, t);
-        if (e)
-            run_fault(r,
-                      &(struct item_fault){.item = r->first + i, .blame = e, .text = t->text});
         run_progress(r);
     }
     return OK;
