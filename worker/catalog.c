@@ -27,6 +27,7 @@ const struct workload *const workloads[] = {
     &workload_prism,
     &workload_txn,
     &workload_judge,
+    &workload_compose,
     NULL,
     // clang-format on
 };

@@ -31,6 +31,7 @@ extern const struct workload workload_proxy;
 extern const struct workload workload_prism;
 extern const struct workload workload_txn;
 extern const struct workload workload_judge;
+extern const struct workload workload_compose;
 
 // A parameter by its name: in `over` (a trial's point) if it stands there,
 // else in `base`; both may be NULL.
