@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "worker/commons.h"
 #include "worker/evaluate/command_line.h"
 #include "worker/evaluate/evaluate.h"
 #include "worker/evaluate/exec_check.h"
@@ -77,6 +78,15 @@ static const struct param params[] = {
      .fallback = "64",
      .unit = "KiB",
      .help = "the end of stdout and of stderr that is kept for the metrics"},
+    {.name = "cache_mb",
+     .type = PARAM_INT,
+     .min = 0,
+     .max = 1 << 20,
+     .fallback = "0",
+     .unit = "MiB",
+     .help = "what the job's commands may keep for each other on this machine, in the "
+             "directory $SHOAL_CACHE; a file there may vanish at any time, and no result may "
+             "depend on it; 0: no such directory"},
     {.name = "ok_exit",
      .type = PARAM_ANY,
      .fallback = "[0]",
@@ -91,7 +101,8 @@ struct state {
     struct metrics_text *metrics;
     struct sandbox_file *files; // the job's, then params.json
     uint32_t n_files;
-    struct arena *arena; // of one item
+    struct commons *commons; // NULL: none is wanted
+    struct arena *arena;     // of one item
 };
 
 // --- opening -----------------------------------------------------------------
@@ -102,6 +113,7 @@ static void close_exec(void *state)
     if (!s)
         return;
     metrics_text_close(s->metrics);
+    commons_close(s->commons);
     arena_destroy(s->arena);
     mem_free(s->files);
     mem_free(s);
@@ -122,6 +134,26 @@ static enum error take_files(struct state *s, const struct workload_job *job, st
     return OK;
 }
 
+// Jobs with the same parameters and files compute the same things.
+static enum error
+open_commons(struct state *s, const struct workload_job *job, struct errtext *t)
+{
+    uint64_t most = (uint64_t)evaluate_int(NULL, job->params, "cache_mb", 0) * KIB * KIB;
+    struct buf b;
+
+    if (!most)
+        return OK;
+    buf_init(&b, SIZE_MAX);
+    value_json(job->params, &b);
+    for (uint32_t i = 0; i < job->n_files; i++)
+        buf_printf(&b, "\n%s\n%s", job->files[i].name, job->files[i].path);
+    struct sha256 name = sha256_of(b.bytes, b.n);
+    buf_fini(&b);
+    enum error e =
+        commons_open(job->shared ? job->shared : job->scratch, &name, most, &s->commons, t);
+    return e ? FAULT_WORKER : OK;
+}
+
 static enum error open_exec(const struct workload_job *job, void **out, struct errtext *t)
 {
     if (!job->sandbox)
@@ -136,6 +168,8 @@ static enum error open_exec(const struct workload_job *job, void **out, struct e
     enum error e = take_files(s, job, t);
     if (!e && metrics_text_open(value_find(job->params, "metrics"), &s->metrics, t))
         e = FAULT_JOB;
+    if (!e)
+        e = open_commons(s, job, t);
     if (e) {
         close_exec(s);
         return e;
@@ -165,7 +199,7 @@ static enum error make_env(struct item *it, const struct value *env)
 {
     struct command_line line = line_of(it);
     uint32_t n = env && env->type == VALUE_MAP ? env->n : 0;
-    const char **list = arena_alloc(it->s->arena, (n + 1) * sizeof *list);
+    const char **list = arena_alloc(it->s->arena, (n + 2) * sizeof *list);
 
     for (uint32_t i = 0; i < n; i++) {
         const char *value;
@@ -175,6 +209,8 @@ static enum error make_env(struct item *it, const struct value *env)
             return e;
         list[i] = arena_printf(it->s->arena, "%s=%s", env->pairs[i].key, value);
     }
+    if (it->s->commons)
+        list[n] = arena_printf(it->s->arena, "SHOAL_CACHE=%s", commons_path(it->s->commons));
     it->command.env = list;
     return OK;
 }
@@ -361,6 +397,8 @@ static enum error run_item(struct state *s, struct run *r, uint32_t i, struct er
         judge(&it, i);
     }
     sandbox_clean(s->sandbox);
+    if (s->commons)
+        commons_used(s->commons);
     return e;
 }
 
