@@ -28,6 +28,7 @@ const struct workload *const workloads[] = {
     &workload_txn,
     &workload_judge,
     &workload_compose,
+    &workload_rts,
     NULL,
     // clang-format on
 };

@@ -32,6 +32,7 @@ extern const struct workload workload_prism;
 extern const struct workload workload_txn;
 extern const struct workload workload_judge;
 extern const struct workload workload_compose;
+extern const struct workload workload_rts;
 
 // A parameter by its name: in `over` (a trial's point) if it stands there,
 // else in `base`; both may be NULL.
