@@ -29,6 +29,9 @@ const struct workload *const workloads[] = {
     &workload_judge,
     &workload_compose,
     &workload_rts,
+    &workload_heuristic,
+    &workload_graph,
+    &workload_capset,
     NULL,
     // clang-format on
 };

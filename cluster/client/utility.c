@@ -19,7 +19,8 @@ struct reader {
 
 static enum error fail(const struct reader *r, const struct value *v, const char *what)
 {
-    return errtext_set(r->t, ERR_PARSE, "%s:%u:%u: %s", r->path, v->line, v->column, what);
+    (void)errtext_set(r->t, ERR_PARSE, "%s:%u:%u: %s", r->path, v->line, v->column, what);
+    return ERR_PARSE;
 }
 
 static enum error read_text(const struct reader *r, struct value *out)
@@ -78,10 +79,12 @@ static bool is_weaker(const struct utility_scenario *child,
 static enum error
 add_scenario(const struct reader *r, const struct value_pair *p, struct utility *out)
 {
-    struct utility_scenario s;
+    struct utility_scenario s = {.name = p->key};
     enum error e = read_scenario(r, p, &s);
 
-    for (uint32_t i = 0; i < out->n && !e; i++) {
+    if (e)
+        return e;
+    for (uint32_t i = 0; i < out->n; i++) {
         if (strcmp(out->scenarios[i].name, s.name) != 0)
             continue;
         if (is_weaker(&s, &out->scenarios[i]))
@@ -91,11 +94,10 @@ add_scenario(const struct reader *r, const struct value_pair *p, struct utility 
         out->scenarios[i] = s;
         return OK;
     }
-    if (!e && out->n == UTILITY_MAX)
+    if (out->n == UTILITY_MAX)
         return errtext_set(r->t, ERR_LIMIT, "%s: more than %d scenarios", r->path, UTILITY_MAX);
-    if (!e)
-        out->scenarios[out->n++] = s;
-    return e;
+    out->scenarios[out->n++] = s;
+    return OK;
 }
 
 static const char *beside(const char *path, const char *name, struct arena *a)
@@ -122,8 +124,8 @@ take_scenarios(const struct reader *r, const struct value *v, struct utility *ou
 enum error
 utility_read(const char *path, struct arena *a, struct utility *out, struct errtext *t)
 {
-    struct reader chain[UTILITY_LEVELS_MAX];
-    struct value files[UTILITY_LEVELS_MAX];
+    struct reader chain[UTILITY_LEVELS_MAX] = {{0}};
+    struct value files[UTILITY_LEVELS_MAX] = {{0}};
     uint32_t n = 0;
     enum error e = OK;
 

@@ -310,8 +310,9 @@ static void step(void *state, struct driver_output *out)
 }
 
 static const char *const keys[] = {
-    "space",  "where",      "objectives", "constraints", "derived", "algorithm", "trials",
-    "window", "warm_start", "enqueue",    "volatile",    "pure",    "prior",     NULL,
+    "space",     "where",  "objectives", "constraints", "derived",
+    "algorithm", "trials", "window",     "warm_start",  "enqueue",
+    "volatile",  "pure",   "prior",      "study",       NULL,
 };
 
 const struct driver search_driver = {
@@ -323,7 +324,10 @@ const struct driver search_driver = {
             "finite) is a trial that nobody runs: it counts, it has the outcome of the first "
             "one, failures included, and the algorithm is told it in its turn.  The history's "
             "row says `memo`: the trial it copies; `stats.memo_hits` counts them.  1000 of "
-            "them in a row end the job: the space is exhausted.",
+            "them in a row end the job: the space is exhausted.  `warm_start` takes a list of "
+            "{params, metrics}, the name of a table (CSV) or that of an SQLite database of "
+            "Optuna, of which `study` names the study; what it brings is told before the first "
+            "trial and never asked.",
     .keys = keys,
     .wants = wants,
     .create = create,

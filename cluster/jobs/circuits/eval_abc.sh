@@ -55,6 +55,10 @@ commands_of() {
     done
 }
 
+count_passes() {
+    [ -z "${PASSES_LOG:-}" ] || echo $n_passes >>"$PASSES_LOG"
+}
+
 # What abc says of a mapped circuit, as JSON.
 to_json() {
     awk '
@@ -82,6 +86,7 @@ plain() {
     commands_of "$recipe"
     commands="read_library $library; read_aiger $circuit; strash$commands"
     [ -z "$keep" ] || commands="$commands; write_aiger -s $keep"
+    count_passes
     berkeley-abc -q "$commands; map; print_stats" 2>&1 | to_json
 }
 
@@ -109,78 +114,92 @@ ask() {
     fail "berkeley-abc ended at: $1"
 }
 
-# load GRAPH DIGITS: abc has the graph that the digits lead to; a file that has
-# vanished is no loss but of time.
+# load DIGITS: abc has `graph`, which the digits lead to; a file that has vanished is
+# no loss but of time.
 load() {
     start_abc
-    if [ "$1" != "$root" ] && cp "$cache/$1.aig" state.aig 2>/dev/null; then
+    # By one name: abc writes the name of what it read into its files.  On a full disk it
+    # may have written half a file.
+    if [ -n "$kept" ] && cp "$cache/$kept" state.aig 2>/dev/null &&
+        [ "$(tail -c 6 state.aig)" = aiger ]; then
         ask "read_aiger state.aig; strash"
     else
-        # Through state.aig too: abc writes the name of what it read into its files.
         cp "$circuit" state.aig || fail "cannot read $circuit"
-        commands_of "$2"
+        commands_of "$1"
         ask "read_aiger state.aig; strash$commands"
     fi
+    here=$graph
 }
 
-# known GRAPH DIGIT: sets `to`, the graph that the pass makes of it; empty: not known.
-known() {
-    to=
-    [ -r "$cache/$1.next" ] || return 0
-    while read -r which graph_to; do
-        [ "$which" != "$2" ] || to=$graph_to
-    done <"$cache/$1.next"
+# follow DIGIT: `graph` and `kept`, its file, become what the pass makes of it; false
+# when that is not known.
+follow() {
+    [ -r "$cache/$graph.next" ] || return 1
+    while read -r which to file; do
+        if [ "$which" = "$1" ] && [ -n "$file" ]; then
+            graph=$to
+            kept=$file
+            return 0
+        fi
+    done <"$cache/$graph.next"
+    return 1
 }
 
-# The graph in abc by name: the hash of its AIGER file up to the line with the date,
-# which is as far from the end in each.
-name_graph() {
-    if [ -z "${n_behind:-}" ]; then
-        at=$(grep -abo 'This file was written by ABC on' step.aig | tail -n 1)
-        [ -n "$at" ] || fail "an AIGER file without its comment"
-        n_behind=$(($(wc -c <step.aig) - ${at%%:*}))
-    fi
-    to=$(head -c "-$n_behind" step.aig | sha256sum)
+# How much stands behind the graph in an AIGER file: from the line with the date on, which
+# is as long in all of them.
+measure_comment() {
+    [ -s "$cache/comment" ] && read -r n_behind <"$cache/comment" && return 0
+    at=$(grep -abo 'This file was written by ABC on' "$1" | tail -n 1)
+    [ -n "$at" ] || fail "an AIGER file without its comment"
+    n_behind=$(($(wc -c <"$1") - ${at%%:*}))
+    echo "$n_behind" >"$cache/comment"
+}
+
+# run DIGIT: as follow, by doing it.  A graph's name is the hash of its AIGER file.  A file
+# is written once and whole before a line tells of it.
+run() {
+    pass_of "$1"
+    read -r file </proc/sys/kernel/random/uuid
+    ask "$pass; strash; write_aiger $cache/$file"
+    [ -n "${n_behind:-}" ] || measure_comment "$cache/$file"
+    to=$(head -c "-$n_behind" "$cache/$file" | sha256sum)
     to=${to%% *}
     [ ${#to} -eq 64 ] || fail "no hash of an AIGER file"
+    echo "$1 $to $file" >>"$cache/$graph.next"
+    graph=$to
+    kept=$file
+    here=$to
 }
 
 cached() {
-    root=root-$(basename "$circuit" .aig)
-    graph=$root
+    graph=root-${circuit##*/}
+    kept= # its file
     here= # the graph that abc has
     behind=
     rest=$recipe
     while [ -n "$rest" ]; do
         digit=${rest%"${rest#?}"}
         rest=${rest#?}
-        known "$graph" "$digit"
-        if [ -z "$to" ]; then
-            [ "$here" = "$graph" ] || load "$graph" "$behind"
-            pass_of "$digit"
-            ask "$pass; strash; write_aiger step.aig"
-            name_graph
-            [ -e "$cache/$to.aig" ] || mv step.aig "$cache/$to.aig" 2>/dev/null
-            echo "$digit $to" 2>/dev/null >>"$cache/$graph.next"
-            here=$to
+        if ! follow "$digit"; then
+            [ "$here" = "$graph" ] || load "$behind"
+            run "$digit"
         fi
         behind=$behind$digit
-        graph=$to
     done
-    measured=$cache/$graph-$(basename "$library").json
-    [ -r "$measured" ] && cat "$measured" && return 0
-    [ "$here" = "$graph" ] || load "$graph" "$behind"
-    ask "map; print_stats"
-    echo "$said" | to_json >measured.json || return 1
-    cat measured.json
-    mv measured.json "$measured" 2>/dev/null || true
+    measured=$cache/$graph-${library##*/}
+    if ! { [ -s "$measured" ] && read -r result <"$measured"; }; then
+        [ "$here" = "$graph" ] || load "$behind"
+        ask "map; print_stats"
+        result=$(echo "$said" | to_json) || return 1
+        echo "$result" >"$measured"
+    fi
+    count_passes
+    echo "$result"
 }
 
-if [ -n "$cache" ] && [ -z "$keep" ] && command -v stdbuf >/dev/null; then
-    cached
-else
-    plain
+# A cache that fails in the middle costs time, not the result.
+if [ -d "$cache" ] && [ -z "$keep" ] && command -v stdbuf >/dev/null && (cached) 2>/dev/null; then
+    exit 0
 fi
-status=$?
-[ -z "${PASSES_LOG:-}" ] || echo $n_passes >>"$PASSES_LOG"
-exit $status
+n_passes=0
+plain
