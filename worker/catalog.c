@@ -27,6 +27,8 @@ const struct workload *const workloads[] = {
     &workload_prism,
     &workload_txn,
     &workload_judge,
+    &workload_compose,
+    &workload_rts,
     &workload_heuristic,
     &workload_graph,
     &workload_capset,
