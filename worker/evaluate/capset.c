@@ -97,7 +97,7 @@ static enum error run_item(const void *state, struct run *r, uint32_t i, struct 
 
 static enum error run_capset(void *state, struct run *r, struct errtext *t)
 {
-    return evaluate_alone(run_item, state, r, t);
+    return evaluate_or_fault(run_item, state, r, t);
 }
 
 const struct workload workload_capset = {
