@@ -14,9 +14,9 @@ enum { ROWS_LEAST = 4 };
 
 #define FORMAT "shoal-proxy-2"
 
-const char *const surrogate_models[] = {"forest", "ridge", "gp", NULL};
+const char *const surrogate_models[] = {"forest", "ridge", "gp", "boost", NULL};
 static const struct surrogate_kind *const kinds[] = {&surrogate_forest, &surrogate_ridge,
-                                                     &surrogate_gp, NULL};
+                                                     &surrogate_gp, &surrogate_boost, NULL};
 
 static const struct surrogate_kind *find_kind(const char *name)
 {

@@ -30,10 +30,10 @@ enum {
 };
 
 struct surrogate_options {
-    const char *model; // "ridge", "forest", "gp"
+    const char *model; // "ridge", "forest", "boost", "gp"
     bool is_log;
     uint64_t seed;
-    uint32_t n_trees; // 0: 100
+    uint32_t n_trees; // 0: 100, of boost 500
 };
 
 extern const char *const surrogate_models[]; // NULL-ended

@@ -51,7 +51,8 @@ struct surrogate_kind {
     double (*predict)(const void *model, const struct surrogate_data *shape, const double *x);
 };
 
-extern const struct surrogate_kind surrogate_ridge, surrogate_forest, surrogate_gp;
+extern const struct surrogate_kind surrogate_ridge, surrogate_forest, surrogate_boost,
+    surrogate_gp;
 
 // One-hot and scaled to [0, 1]: the width, and a row of it.
 uint32_t surrogate_width(const struct surrogate_data *d);
