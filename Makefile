@@ -80,6 +80,7 @@ ACTOR  := $(call bin,$(ACTOR_SRC))
 REPLAY := $(patsubst tests/fuzz/fuzz_%.c,$(B)/bin/replay_%,$(FUZZ_SRC))
 FUZZER := $(patsubst tests/fuzz/%.c,$(B)/bin/%,$(FUZZ_SRC))
 BENCH  := $(call bin,$(BENCH_SRC))
+MPI_BENCH := $(B)/bin/bench_experts $(B)/bin/bench_hot
 
 all: $(PROGRAMS) build/demo.gguf $(TOOLS) ## build the three programs and the tools (default)
 tests: all $(UNIT) $(SIM) $(MPITEST) $(ACTOR) $(REPLAY) $(addprefix $(B)/bin/,shoal-bench raw_zmq) ## build every test program
@@ -135,10 +136,11 @@ $(REPLAY): $(B)/bin/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o 
 	$(call link,$(ALL_LIBS))
 $(FUZZER): $(B)/bin/%: $(B)/tests/fuzz/%.o $(B)/libmodel.a $(EVERY) | current
 	$(call link,$(ALL_LIBS))
-$(BENCH): $(B)/bin/%: $(B)/tests/bench/%.o $(B)/libours.a $(B)/libmodel.a $(EVERY) | current
+$(filter-out $(MPI_BENCH),$(BENCH)): $(B)/bin/%: $(B)/tests/bench/%.o $(B)/libours.a $(B)/libmodel.a $(EVERY) | current
 	$(call link,$(ALL_LIBS) $(EXTRA_LIBS))
-$(B)/bin/raw_mpi_hello $(B)/bin/bench_experts $(B)/bin/bench_hot: EXTRA_LIBS := $(MPI_LIBS)
-$(B)/bin/bench_experts $(B)/bin/bench_hot: $(call obj,$(MPI_SRC))
+$(MPI_BENCH): $(B)/bin/%: $(B)/tests/bench/%.o $(call obj,$(MPI_SRC)) $(B)/libmodel.a $(EVERY) | current
+	$(call link,$(ALL_LIBS) $(MPI_LIBS))
+$(B)/bin/raw_mpi_hello: EXTRA_LIBS := $(MPI_LIBS)
 $(B)/bin/peer_gearman: EXTRA_LIBS := $(call libs,gearmand)
 
 # Its assembler reads the page's pieces.

@@ -24,6 +24,8 @@ const struct workload *const workloads[] = {
     &workload_fleet_ppo,
     &workload_dram,
     &workload_proxy,
+    &workload_prism,
+    &workload_txn,
     NULL,
     // clang-format on
 };

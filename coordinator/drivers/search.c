@@ -239,6 +239,14 @@ static void tell_next(struct search *s)
         s->algorithm->tell(s->chooser, record);
 }
 
+// Is enough told for the next trial, by the window and by the algorithm?
+static bool may_ask(const struct search *s, uint32_t n_told)
+{
+    const struct algorithm *a = s->algorithm;
+    return s->n_asked < n_told + s->window
+           && (!a->needs || n_told >= a->needs(s->chooser, s->n_asked));
+}
+
 static void score_known(struct search *s)
 {
     while (s->n_scored < s->n_asked && search_outcome(s, s->n_scored)->has_outcome)
@@ -255,7 +263,7 @@ static void advance(struct search *s)
     while (!s->is_exhausted) {
         uint32_t n_told = h->n_told - h->n_warm; // trials
         uint32_t n_asked = s->n_asked;           // restored ones may be ahead of the window
-        if (n_asked < s->n_trials && n_asked < n_told + s->window)
+        if (n_asked < s->n_trials && may_ask(s, n_told))
             s->is_exhausted = !ask_next(s);
         else if (n_asked < s->n_trials && n_told < s->n_scored)
             tell_next(s);
@@ -302,8 +310,9 @@ static void step(void *state, struct driver_output *out)
 }
 
 static const char *const keys[] = {
-    "space",  "where",      "objectives", "constraints", "derived", "algorithm", "trials",
-    "window", "warm_start", "enqueue",    "volatile",    "pure",    "study",     NULL,
+    "space",     "where",  "objectives", "constraints", "derived",
+    "algorithm", "trials", "window",     "warm_start",  "enqueue",
+    "volatile",  "pure",   "prior",      "study",       NULL,
 };
 
 const struct driver search_driver = {

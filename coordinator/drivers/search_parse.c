@@ -5,6 +5,7 @@
 #include "common/expr.h"
 #include "coordinator/drivers/search_state.h"
 #include "coordinator/params.h"
+#include "coordinator/search/prior.h"
 #include "coordinator/spec.h"
 
 enum { WINDOW_DEFAULT = 16, WINDOW_MAX = 65536, LIST_MAX = 100000 };
@@ -63,6 +64,27 @@ static enum error parse_warm_start(struct search *s, const struct spec *job)
         e = parse_known(s, &at);
     }
     return e;
+}
+
+// What earlier jobs say, for an algorithm that listens.
+static enum error parse_prior(struct search *s, const struct spec *job)
+{
+    struct prior_reader reader = {s->space, &s->objectives, s->history.walk, s->arena};
+    const struct value *v = spec_find(job, "prior");
+    const char *names[64], *own = s->algorithm->name;
+    char takers[256];
+    uint32_t n = 0;
+
+    if (v && !s->algorithm->takes_prior) {
+        for (uint32_t i = 0; algorithms[i] && n < 63; i++)
+            if (algorithms[i]->takes_prior)
+                names[n++] = algorithms[i]->name;
+        names[n] = NULL;
+        spec_join(names, takers, sizeof takers);
+        return spec_fail(job, v, "prior: algorithm '%s' takes none, expected one of: %s", own,
+                         takers);
+    }
+    return prior_parse(job, &reader, &s->history.prior);
 }
 
 // --- measured times ---------------------------------------------------------------
@@ -160,7 +182,7 @@ enum error search_parse(struct search *s, const struct driver_setup *setup, stru
     history_init(&s->history, s->space, &s->objectives, setup->seed);
     s->history.window = s->window;
     s->next = point_room(s);
-    if ((e = parse_enqueue(s, &job)))
+    if ((e = parse_enqueue(s, &job)) || (e = parse_prior(s, &job)))
         return e;
     return parse_warm_start(s, &job);
 }
