@@ -24,7 +24,7 @@ static const char job[] =
 // Beside every row of the table.
 static const char *const variants[] = {"{name: tpe, multivariate: true}", NULL};
 
-static const uint32_t sizes[] = {100, 1000, 10000, 100000};
+static const uint32_t sizes[] = {100, 300, 1000, 10000, 100000};
 
 struct bench {
     struct arena *arena;
