@@ -142,7 +142,7 @@ static void shortest(double x, struct decimal *d)
         if (n == 17)
             round_to_digits(x, 17, d);
     } else {
-        struct decimal full;
+        struct decimal full = {.n = 0};
         round_to_digits(x, 17, &full);
         if (!fits_rounded(x, 15, &full, d) && !fits_rounded(x, 16, &full, d))
             *d = full;
