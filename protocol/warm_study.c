@@ -283,7 +283,7 @@ static enum error take_params(struct reader *r, const struct numbers *m, struct 
         const char *name = text_at(q, 1);
         if (!trial)
             continue; // its value is not finite
-        if (!warm_table_has(space, name))
+        if (!warm_table_parameter(space, name))
             e = bad_param(r, q, "the space has none of this name");
         else if (!(e = read_param(r, q, &v)))
             (void)value_set(r->a, &trial->pairs[0].value, arena_str(r->a, name, strlen(name)),

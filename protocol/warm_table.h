@@ -32,7 +32,7 @@ MUST_CHECK enum error warm_table_read(const struct warm_table *table,
                                       struct value *out,
                                       struct errtext *t);
 
-// Is there a parameter of that name in the space, at any depth?
-bool warm_table_has(const struct value *space, const char *name);
+// The parameter of that name in the space, at any depth; NULL: none.
+const struct value *warm_table_parameter(const struct value *space, const char *name);
 
 #endif

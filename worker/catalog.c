@@ -26,6 +26,10 @@ const struct workload *const workloads[] = {
     &workload_proxy,
     &workload_prism,
     &workload_txn,
+    &workload_judge,
+    &workload_heuristic,
+    &workload_graph,
+    &workload_capset,
     NULL,
     // clang-format on
 };

@@ -194,7 +194,8 @@ START_TEST(a_placement_takes_less_than_a_millisecond)
 END_TEST
 
 // cluster/jobs/placement-measured.yaml against figures made elsewhere (ADRS fixtures):
-// mean over four layers, experts in turn slot by slot, and packed, on the loads of the step and of the next.
+// mean over four layers, experts in turn slot by slot, and packed, on the loads of the
+// step and of the next.
 START_TEST(measured_loads_of_two_steps_give_the_known_figures)
 {
     static const double known[] = {0.5365097736179997, 0.9331722622604522};
