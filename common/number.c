@@ -202,7 +202,7 @@ void number_format(double x, char out[NUMBER_TEXT_MAX])
         memcpy(o, isinf(x) ? "inf" : "0.0", 4);
         return;
     }
-    struct decimal d;
+    struct decimal d = {.n = 0};
     shortest(fabs(x), &d);
     o = d.point < -3 || d.point > 16 ? write_scientific(o, &d) : write_plain(o, &d);
     *o = 0;
