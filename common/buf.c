@@ -59,10 +59,15 @@ void buf_puts(struct buf *b, const char *s)
 
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
+    char text[256];
     va_list ap;
     va_start(ap, fmt);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    int n = vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    if (n >= 0 && (size_t)n < sizeof text) {
+        buf_put(b, text, (size_t)n);
+        return;
+    }
     uint8_t *at = n < 0 ? NULL : buf_reserve(b, (size_t)n);
     if (!at)
         return;

@@ -81,10 +81,27 @@ static bool fits(double x, int n, struct decimal *d)
     return decimal_value(d) == x;
 }
 
+static void whole_digits(uint64_t u, struct decimal *d)
+{
+    char text[20];
+    int n = 0;
+    for (; u; u /= 10)
+        text[n++] = (char)('0' + u % 10);
+    d->n = d->point = n;
+    for (int i = 0; i < n; i++)
+        d->digits[i] = text[n - 1 - i];
+    while (d->n > 1 && d->digits[d->n - 1] == '0')
+        d->n--;
+}
+
 // Every decimal of up to 15 digits survives a normal double, so 15 digits with
 // their zeros cut are the shortest when they read back.  Subnormals hold less.
 static void shortest(double x, struct decimal *d)
 {
+    if (x < 1e15 && x == floor(x)) { // has them all in front of its point
+        whole_digits((uint64_t)x, d);
+        return;
+    }
     int n = x < DBL_MIN ? 1 : 15;
     while (n < 17 && !fits(x, n, d))
         n++;

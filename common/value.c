@@ -93,11 +93,22 @@ static size_t room_of(uint32_t n)
     return n ? room : 0;
 }
 
-struct value value_list_of(struct arena *a, uint32_t n)
+static bool is_full(uint32_t n) // n == room_of(n)
+{
+    return n == 0 || (n >= ROOM_MIN && (n & (n - 1)) == 0);
+}
+
+struct value value_list_room(struct arena *a, uint32_t n)
 {
     struct value v = {.type = VALUE_LIST, .n = n};
     // The room behind them is not touched: of a large list it takes no memory yet.
     v.items = n ? arena_room(a, room_of(n) * sizeof *v.items) : NULL;
+    return v;
+}
+
+struct value value_list_of(struct arena *a, uint32_t n)
+{
+    struct value v = value_list_room(a, n);
     if (n)
         memset(v.items, 0, n * sizeof *v.items);
     return v;
@@ -115,7 +126,7 @@ struct value value_map_of(struct arena *a, uint32_t n)
 struct value *value_push(struct arena *a, struct value *list, struct value v)
 {
     assert(list->type == VALUE_LIST && list->n < UINT32_MAX);
-    if (list->n == room_of(list->n)) {
+    if (is_full(list->n)) {
         struct value more = value_list_of(a, list->n + 1);
         if (list->n)
             memcpy(more.items, list->items, list->n * sizeof *more.items);
@@ -142,7 +153,7 @@ struct value *value_set(struct arena *a, struct value *map, const char *key, str
         at->value = v;
         return &at->value;
     }
-    if (map->n == room_of(map->n)) {
+    if (is_full(map->n)) {
         struct value more = value_map_of(a, map->n + 1);
         if (map->n)
             memcpy(more.pairs, map->pairs, map->n * sizeof *more.pairs);
@@ -311,6 +322,18 @@ static void json_special(unsigned char c, struct buf *out)
         buf_puts(out, "\\ufffd"); // no valid UTF-8
 }
 
+static void put_integer(struct buf *out, uint64_t u, bool minus)
+{
+    char text[24];
+    size_t at = sizeof text;
+    do
+        text[--at] = (char)('0' + u % 10);
+    while (u /= 10);
+    if (minus)
+        text[--at] = '-';
+    buf_put(out, text + at, sizeof text - at);
+}
+
 static void json_string(const char *s, uint32_t n, struct buf *out)
 {
     const unsigned char *p = (const unsigned char *)s;
@@ -412,10 +435,10 @@ static void json_value(const struct value *v, int indent, struct buf *out)
         buf_puts(out, v->b ? "true" : "false");
         break;
     case VALUE_INT:
-        buf_printf(out, "%lld", (long long)v->i);
+        put_integer(out, v->i < 0 ? 0 - (uint64_t)v->i : (uint64_t)v->i, v->i < 0);
         break;
     case VALUE_UINT:
-        buf_printf(out, "%llu", (unsigned long long)v->u);
+        put_integer(out, v->u, false);
         break;
     case VALUE_FLOAT:
         json_float(v->f, out);

@@ -71,6 +71,7 @@ struct value value_map(void);
 // n null elements (or pairs with key "") to be filled in place, with the room
 // that value_push and value_set count on: an array laid out by hand must not grow.
 struct value value_list_of(struct arena *a, uint32_t n);
+struct value value_list_room(struct arena *a, uint32_t n); // not set: all are to be
 struct value value_map_of(struct arena *a, uint32_t n);
 
 // Append a copy of the node `v` (its children are shared, not copied).

@@ -96,21 +96,51 @@ static struct bin pack(const struct value *v, struct arena *a)
     return out;
 }
 
-// [first, [params…]], or [first, n] when items have no params of their own.
-static struct bin
-asked_entry(uint64_t first, uint64_t n, const struct value *params, struct arena *a)
+// [first, [params…]], or [first, n] when items have no params of their own.  Each item's
+// are packed once: out[i] lies within the entry.
+static struct bin asked_entry(const struct live *l,
+                              uint64_t n,
+                              const struct value *params,
+                              struct bin *out,
+                              struct arena *a)
 {
-    struct value v = value_list();
-    (void)value_push(a, &v, value_uint(first));
-    if (params) {
-        struct value list = value_list_of(a, (uint32_t)n);
-        for (uint32_t i = 0; i < n; i++)
-            list.items[i] = params[i];
-        (void)value_push(a, &v, list);
-    } else {
-        (void)value_push(a, &v, value_uint(n));
+    struct value first = value_uint(l->n_items), count = value_uint(n);
+    struct buf b;
+    buf_init(&b, UINT32_MAX);
+    pack_write_list(2, &b);
+    pack_write(&first, &b);
+    if (params)
+        pack_write_list((uint32_t)n, &b);
+    else
+        pack_write(&count, &b);
+    size_t start = b.n;
+    for (uint64_t i = 0; params && i < n; i++) {
+        size_t before = b.n;
+        pack_write(&params[i], &b);
+        out[i].n = (uint32_t)(b.n - before);
     }
-    return pack(&v, a);
+    struct bin entry = {arena_copy(a, b.bytes, b.n), (uint32_t)b.n};
+    buf_fini(&b);
+    const uint8_t *at = entry.p + start;
+    for (uint64_t i = 0; params && i < n; at += out[i++].n)
+        out[i].p = at;
+    return entry;
+}
+
+uint64_t *drive_answered(const struct live *l, uint64_t n, struct arena *a, uint64_t *n_out)
+{
+    const struct driver *d = l->plan->driver;
+    uint64_t *list = NULL, first = l->n_items;
+
+    *n_out = 0;
+    for (uint64_t i = 0; d->answers && i < n; i++) {
+        if (!d->answers(l->plan->state, first + i))
+            continue;
+        if (!list)
+            list = arena_alloc(a, (n - i) * sizeof *list);
+        list[(*n_out)++] = first + i;
+    }
+    return list;
 }
 
 static void say_items(struct shell *s, struct docket *r, const struct driver_output *o)
@@ -120,17 +150,13 @@ static void say_items(struct shell *s, struct docket *r, const struct driver_out
     uint64_t n = o->n_items > l->n_items ? o->n_items - l->n_items : 0;
     if (!n && o->waits_for == l->waits_for)
         return;
-    struct bin *params = NULL;
-    if (n && o->params) {
-        params = arena_alloc(a, n * sizeof *params);
-        for (uint64_t i = 0; i < n; i++)
-            params[i] = pack(&o->params[i], a);
-    }
+    struct bin *params = n && o->params ? arena_alloc(a, n * sizeof *params) : NULL;
+    struct bin entry = asked_entry(l, n, o->params, params, a);
     // What a driver on the pool asked is kept: after a restart it is not asked again.
     // An inline driver says the same anew, and at once.
     if (n && !l->plan->driver->is_inline && r->durability != DURABILITY_NONE)
-        turn_journal(s, r->number, JOURNAL_ASKED, asked_entry(l->n_items, n, o->params, a),
-                     r->durability);
+        turn_journal(s, r->number, JOURNAL_ASKED, entry, r->durability);
+    uint64_t n_answered, *answered = drive_answered(l, n, a, &n_answered);
     l->n_items += n;
     l->waits_for = o->waits_for;
     turn_event(s, &(struct event){.type = EVENT_ITEMS,
@@ -138,7 +164,9 @@ static void say_items(struct shell *s, struct docket *r, const struct driver_out
                                   .items = {.n_items = l->n_items,
                                             .params = params,
                                             .waits_for = o->waits_for,
-                                            .is_waiting = o->waits_for != 0}});
+                                            .is_waiting = o->waits_for != 0,
+                                            .answered = answered,
+                                            .n_answered = n_answered}});
 }
 
 static void finish(struct shell *s, struct docket *r)

@@ -16,7 +16,7 @@
 #include "coordinator/tables.h"
 #include "protocol/inline.h"
 
-enum { ENDPOINTS_MAX = 16, EXIT_USAGE = 2 };
+enum { ENDPOINTS_MAX = 16, EXIT_USAGE = 2, KEPT_MMAP = 4 << 20, KEPT_TRIM = 16 << 20 };
 
 struct arguments {
     const char *listen; // only for --help: taken out before (endpoints_take)
@@ -246,6 +246,10 @@ int main(int argc, char **argv)
                         .rows = rows};
     // Few threads allocate: more arenas would only cost memory.
     (void)mallopt(M_ARENA_MAX, 2);
+    // What a step or a turn gave back the next one takes, without the kernel's faults and
+    // clearing; when idle all of it goes back (shell.c, trim).
+    (void)mallopt(M_MMAP_THRESHOLD, KEPT_MMAP);
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_TRIM);
     enum error error = endpoints_take(&argc, argv, &e, &t);
     if (!error)
         error = options_parse(&o, argc - 1, argv + 1, &a, &n_args, &t);

@@ -193,6 +193,16 @@ static bool enter(struct nest *in, const struct guard_token *t, uint32_t depth)
     return true;
 }
 
+// Integers below 128, of which long lists are made, are a byte each.
+static void skip_small(struct guard_cursor *c, struct nest *in)
+{
+    uint64_t *left_in = &in->left[in->n - 1];
+    while (*left_in && c->p < c->end && *c->p < 0x80) {
+        c->p++;
+        --*left_in;
+    }
+}
+
 // Walks one value inside of `depth` others.  `why` says what stopped it.
 static enum error walk(struct guard_cursor *c, uint32_t depth, const char **why)
 {
@@ -207,6 +217,8 @@ static enum error walk(struct guard_cursor *c, uint32_t depth, const char **why)
         *why = "lists and maps nested too deep";
         if (!enter(&in, &t, depth))
             return ERR_PROTO;
+        if (in.n)
+            skip_small(c, &in);
         while (in.n && in.left[in.n - 1] == 0)
             in.n--;
     } while (in.n);

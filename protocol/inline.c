@@ -14,6 +14,7 @@
 #include "common/utf8.h"
 #include "common/value.h"
 #include "common/yaml.h"
+#include "protocol/warm_study.h"
 #include "protocol/warm_table.h"
 
 // The bytes [from, to) of the job's text are replaced.
@@ -31,7 +32,8 @@ struct patches {
 struct place {
     const struct value *name;
     const char *what;
-    const struct value *space;
+    const struct value *job;
+    const struct value *study; // which one of a database; NULL: its only one
 };
 
 const char *inline_base(const char *path, struct arena *a)
@@ -190,12 +192,34 @@ static enum error patch_prompts(const struct inline_source *s,
     return e ? e : find_scalar(s, name, p, t);
 }
 
-// A table of trials as the list of them.
-static enum error patch_table(const struct inline_source *s,
-                              const struct place *at,
-                              struct arena *a,
-                              struct patch *p,
-                              struct errtext *t)
+// A study of Optuna, or a table.
+static enum error read_known(const struct place *at,
+                             const char *path,
+                             const struct buf *text,
+                             struct arena *a,
+                             struct value *out,
+                             struct errtext *t)
+{
+    const char *name = at->study && at->study->type == VALUE_STR ? at->study->s : NULL;
+
+    if (warm_study_is(text->bytes, text->n)) {
+        struct warm_study source = {path, name, at->job};
+        return warm_study_read(&source, a, out, t);
+    }
+    if (at->study)
+        return errtext_set(t, ERR_PARSE, "%s: a table, expected no `study` beside it", path);
+    if (text->full)
+        return errtext_set(t, ERR_LIMIT, "%s: larger than %d MiB", path, YAML_BYTES_MAX >> 20);
+    struct warm_table table = {buf_cstr(text), text->n, path, value_find(at->job, "space")};
+    return warm_table_read(&table, a, out, t);
+}
+
+// Trials of elsewhere as the list of them.
+static enum error patch_trials(const struct inline_source *s,
+                               const struct place *at,
+                               struct arena *a,
+                               struct patch *p,
+                               struct errtext *t)
 {
     const struct value *name = at->name;
     const char *path = beside(s, name, a);
@@ -204,15 +228,15 @@ static enum error patch_table(const struct inline_source *s,
 
     buf_init(&text, YAML_BYTES_MAX);
     enum error e = read_file(path, &text, t);
-    if (!e && text.full)
-        e = errtext_set(t, ERR_LIMIT, "%s: larger than %d MiB", path, YAML_BYTES_MAX >> 20);
-    struct warm_table table = {buf_cstr(&text), text.n, path, at->space};
     if (!e)
-        e = warm_table_read(&table, a, &list, t);
+        e = read_known(at, path, &text, a, &list, t);
+    if (!e)
+        value_json(&list, &p->text);
+    if (!e && p->text.full)
+        e = errtext_set(t, ERR_LIMIT, "%s: more trials than %d MiB can carry", path,
+                        YAML_BYTES_MAX >> 20);
     if (e)
         (void)errtext_prefix(t, e, "%s:%u:%u: %s", s->file, name->line, name->column, at->what);
-    else
-        value_json(&list, &p->text);
     buf_fini(&text);
     return e ? e : find_scalar(s, name, p, t);
 }
@@ -327,15 +351,15 @@ static enum error patch_earlier(const struct inline_source *s,
                                 struct errtext *t)
 {
     struct place features = {value_find(at->name, "features"),
-                             arena_printf(a, "%s.features", at->what), at->space};
+                             arena_printf(a, "%s.features", at->what), at->job, NULL};
     struct place trials = {value_find(at->name, "trials"),
-                           arena_printf(a, "%s.trials", at->what), at->space};
+                           arena_printf(a, "%s.trials", at->what), at->job, NULL};
     enum error e = OK;
 
     if (is_text(features.name))
         e = patch_circuit(s, &features, a, add_patch(ps), t);
     if (!e && is_text(trials.name))
-        e = patch_table(s, &trials, a, add_patch(ps), t);
+        e = patch_trials(s, &trials, a, add_patch(ps), t);
     return e;
 }
 
@@ -345,19 +369,20 @@ static enum error patch_search(const struct inline_source *s,
                                struct patches *ps,
                                struct errtext *t)
 {
-    const struct value *space = value_find(job, "space");
-    struct place warm = {value_find(job, "warm_start"), "warm_start", space};
-    struct place prior = {value_find(job, "prior"), "prior", space};
+    struct place warm = {value_find(job, "warm_start"), "warm_start", job,
+                         value_find(job, "study")};
+    struct place prior = {value_find(job, "prior"), "prior", job, NULL};
     enum error e = OK;
 
     if (is_text(warm.name))
-        e = patch_table(s, &warm, a, add_patch(ps), t);
+        e = patch_trials(s, &warm, a, add_patch(ps), t);
     if (e || !prior.name || prior.name->type != VALUE_MAP)
         return e;
     const struct value *earlier = value_find(prior.name, "earlier");
     e = patch_earlier(s, &prior, a, ps, t);
     for (uint32_t i = 0; !e && earlier && earlier->type == VALUE_LIST && i < earlier->n; i++) {
-        struct place at = {&earlier->items[i], arena_printf(a, "prior.earlier[%u]", i), space};
+        struct place at = {&earlier->items[i], arena_printf(a, "prior.earlier[%u]", i), job,
+                           NULL};
         if (at.name->type == VALUE_MAP)
             e = patch_earlier(s, &at, a, ps, t);
     }

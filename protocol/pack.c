@@ -66,6 +66,16 @@ static void pack_float(msgpack_packer *pk, double f)
         msgpack_pack_double(pk, f);
 }
 
+// Most of a point's are one byte.
+static void pack_int(msgpack_packer *pk, int64_t i)
+{
+    uint8_t *at = i >= 0 && i < 128 ? buf_reserve(pk->data, 1) : NULL;
+    if (at)
+        *at = (uint8_t)i;
+    else
+        msgpack_pack_int64(pk, i);
+}
+
 static void pack_value(msgpack_packer *pk, const struct value *v)
 {
     switch (v->type) {
@@ -76,7 +86,7 @@ static void pack_value(msgpack_packer *pk, const struct value *v)
         v->b ? msgpack_pack_true(pk) : msgpack_pack_false(pk);
         break;
     case VALUE_INT:
-        msgpack_pack_int64(pk, v->i);
+        pack_int(pk, v->i);
         break;
     case VALUE_UINT:
         msgpack_pack_uint64(pk, v->u);
@@ -106,6 +116,13 @@ void pack_write(const struct value *v, struct buf *out)
     msgpack_packer pk;
     msgpack_packer_init(&pk, out, write_to_buf);
     pack_value(&pk, v);
+}
+
+void pack_write_list(uint32_t n, struct buf *out)
+{
+    msgpack_packer pk;
+    msgpack_packer_init(&pk, out, write_to_buf);
+    msgpack_pack_array(&pk, n);
 }
 
 struct sha256 pack_digest(const struct value *v)
@@ -150,9 +167,13 @@ static enum error read_list(struct reader *r, uint32_t n, struct value *out)
     enum error e = count_places(r, n);
     if (e)
         return e;
-    *out = value_list_of(r->arena, n);
-    for (uint32_t i = 0; i < n && !e; i++)
-        e = read_value(r, &out->items[i]);
+    *out = value_list_room(r->arena, n);
+    for (uint32_t i = 0; i < n && !e; i++) {
+        if (r->c.p < r->c.end && *r->c.p < 0x80)
+            out->items[i] = (struct value){.type = VALUE_INT, .i = *r->c.p++};
+        else
+            e = read_value(r, &out->items[i]);
+    }
     return e;
 }
 

@@ -18,6 +18,7 @@
 #include "common/value.h"
 
 void pack_write(const struct value *v, struct buf *out);
+void pack_write_list(uint32_t n, struct buf *out); // its n elements come next
 // Any well-formed MessagePack (guarded first), canonical or not.  Strings are
 // copied with a NUL behind, into `a`.
 MUST_CHECK enum error

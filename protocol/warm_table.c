@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "protocol/warm_table.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "common/json.h"
@@ -94,8 +93,7 @@ static enum error take_cell(struct table *w, const char **out, struct errtext *t
 
 // ---- what the space says -----------------------------------------------------------
 
-// The parameter of that name, NULL: none.
-static const struct value *find_parameter(const struct value *v, const char *name)
+const struct value *warm_table_parameter(const struct value *v, const char *name)
 {
     const struct value *found = NULL;
 
@@ -103,10 +101,10 @@ static const struct value *find_parameter(const struct value *v, const char *nam
         const struct value *inner = &v->pairs[i].value;
         if (strcmp(v->pairs[i].key, name) == 0 && value_find(inner, "type"))
             return inner;
-        found = find_parameter(inner, name);
+        found = warm_table_parameter(inner, name);
     }
     for (uint32_t i = 0; !found && v && v->type == VALUE_LIST && i < v->n; i++)
-        found = find_parameter(&v->items[i], name);
+        found = warm_table_parameter(&v->items[i], name);
     return found;
 }
 
@@ -134,8 +132,9 @@ static struct column column_of(const struct table *w, const char *title)
     else if (strcmp(title, "state") == 0)
         c.role = ROLE_STATE;
     else if (strcmp(title, "trial") != 0 && *title)
-        c.role = find_parameter(w->space, title) ? ROLE_PARAM : ROLE_METRIC;
-    const struct value *p = c.role == ROLE_PARAM ? find_parameter(w->space, c.name) : NULL;
+        c.role = warm_table_parameter(w->space, title) ? ROLE_PARAM : ROLE_METRIC;
+    const struct value *p =
+        c.role == ROLE_PARAM ? warm_table_parameter(w->space, c.name) : NULL;
     c.is_text = p && value_find(p, "join");
     return c;
 }

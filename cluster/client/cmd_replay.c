@@ -13,8 +13,10 @@
 #include "cluster/client/fetch.h"
 #include "cluster/client/geojson.h"
 #include "cluster/client/job_text.h"
+#include "cluster/client/replay_item.h"
 #include "cluster/client/show.h"
 #include "cluster/client/target.h"
+#include "common/json.h"
 #include "common/number.h"
 #include "common/yaml.h"
 
@@ -23,6 +25,7 @@ enum { TEXT_MAX = 16 << 20, EPISODES = 32 };
 struct arguments {
     struct target target;
     const char *output, *format, *policy, *origin;
+    int64_t point, trial;
 };
 
 static const struct option_row rows[] = {
@@ -36,8 +39,13 @@ static const struct option_row rows[] = {
      "of a job that compares several: which; default: the first", 0, 0,
      offsetof(struct arguments, policy)},
     {"origin", 0, OPTION_STR, "LAT,LON", NULL,
-     "geojson: where the scenario's x = y = 0 lies; default 0,0", 0, 0,
-     offsetof(struct arguments, origin)},
+     "geojson: where the scenario's x = y = 0 lies; default: the job's geo_origin, or 0,0", 0,
+     0, offsetof(struct arguments, origin)},
+    {"point", 0, OPTION_INT, "N", NULL,
+     "of a grid: which point, the last key fastest; default 0", 0, INT64_MAX,
+     offsetof(struct arguments, point)},
+    {"trial", 0, OPTION_INT, "N", NULL, "of a search: which; default: the best", 0, INT64_MAX,
+     offsetof(struct arguments, trial)},
     {0},
 };
 
@@ -55,26 +63,16 @@ static const char *policy_of(const struct arguments *g, const struct value *spec
 }
 
 // The file's parts that say what a day is, as JSON, which is YAML.
-static enum error day_spec(const struct arguments *g,
-                           const struct value *spec,
-                           uint64_t episode,
-                           struct arena *a,
-                           struct value *out,
-                           struct errtext *t)
+static void day_spec(const struct arguments *g,
+                     const struct value *spec,
+                     const struct value *params,
+                     uint64_t episode,
+                     struct arena *a,
+                     struct value *out)
 {
     static const char *const kept[] = {"workload", "seed", "files"};
-    const struct value *params = value_find(spec, "params"),
-                       *workload = value_find(spec, "workload");
-    struct value own =
-        params && params->type == VALUE_MAP ? value_copy(a, params) : value_map();
     const char *policy = policy_of(g, spec);
-    if (!workload || workload->type != VALUE_STR || strcmp(workload->s, "fleet.uam") != 0
-        || strcmp(show_text(spec, "kind"), "sweep") != 0)
-        return errtext_set(t, ERR_UNSUPPORTED,
-                           "only a sweep of fleet.uam has days that can be replayed");
-    if (value_find(spec, "grid"))
-        return errtext_set(t, ERR_UNSUPPORTED,
-                           "the job has a grid: submit one point of it, and replay that");
+    struct value own = *params;
     *out = value_map();
     (void)value_set(a, out, "kind", value_str(a, "sweep"));
     (void)value_set(a, out, "name", value_str(a, "replay"));
@@ -82,12 +80,29 @@ static enum error day_spec(const struct arguments *g,
         if (value_find(spec, kept[i]))
             (void)value_set(a, out, kept[i], *value_find(spec, kept[i]));
     (void)value_set(a, &own, "trace", value_bool(true));
+    (void)value_set(a, &own, "places", value_bool(true));
     if (policy)
         (void)value_set(a, &own, "policy", value_str(a, policy));
     (void)value_set(a, out, "params", own);
     (void)value_set(a, out, "first", value_uint(episode));
     (void)value_set(a, out, "items", value_int(1));
-    return OK;
+}
+
+// What the item of the job was called with: a copy of its params with what is over them.
+static enum error item_params(const struct replay_item *want,
+                              struct caller *c,
+                              const struct value *spec,
+                              struct arena *a,
+                              struct value *out,
+                              struct errtext *t)
+{
+    const struct value *params = value_find(spec, "params"),
+                       *workload = value_find(spec, "workload");
+    if (!workload || workload->type != VALUE_STR || strcmp(workload->s, "fleet.uam") != 0)
+        return errtext_set(t, ERR_UNSUPPORTED,
+                           "only a job of fleet.uam has days that can be replayed");
+    *out = params && params->type == VALUE_MAP ? value_copy(a, params) : value_map();
+    return replay_item(want, c, spec, a, out, t);
 }
 
 // Runs it to its end; *document is the final one.
@@ -129,12 +144,11 @@ static const struct value *trace_of(const struct value *document)
 }
 
 static enum error
-fetch_trace(struct caller *c, const struct value *document, struct buf *out, struct errtext *t)
+fetch_text(struct caller *c, const struct value *artefact, struct buf *out, struct errtext *t)
 {
-    const struct value *artefact = trace_of(document);
     FILE *f = NULL;
     if (!artefact)
-        return errtext_set(t, ERR_PROTO, "the day left no trace");
+        return errtext_set(t, ERR_PROTO, "the day left no trace, or no places");
     enum error e = fetch_open(c, artefact, &f, t);
     if (e)
         return e;
@@ -159,15 +173,35 @@ static bool is_geojson(const struct arguments *g)
     return g->format && strcmp(g->format, "geojson") == 0;
 }
 
+// Where its vertiports lie the day says itself: they may be listed, laid out or the default.
 static enum error to_geojson(const char *place,
-                             const struct value *scenario,
+                             struct caller *c,
+                             const struct value *document,
                              const struct buf *trace,
                              struct buf *out,
                              struct errtext *t)
 {
+    struct arena *a = arena_create();
     struct geojson_origin origin;
+    struct value places;
+    struct buf text;
+    buf_init(&text, TEXT_MAX);
     enum error e = geojson_origin(place, &origin, t);
-    return e ? e : geojson_trips(trace, scenario, &origin, out, t);
+    if (!e)
+        e = fetch_text(c, fetch_find(document, "places.json"), &text, t);
+    if (!e)
+        e = json_parse(buf_cstr(&text), text.n, a, &places, t);
+    if (!e)
+        e = geojson_trips(trace, &places, &origin, out, t);
+    buf_fini(&text);
+    arena_destroy(a);
+    return e;
+}
+
+static const char *origin_of(const struct arguments *g, const struct value *params)
+{
+    const char *own = show_text(params, "geo_origin");
+    return g->origin || !*own ? g->origin : own;
 }
 
 static enum error replay_one(const struct arguments *g,
@@ -177,21 +211,22 @@ static enum error replay_one(const struct arguments *g,
                              struct arena *a,
                              struct errtext *t)
 {
-    struct value reply, spec, day, document, scenario = value_map();
+    struct value reply, spec, params, day, document;
+    struct replay_item want = {.job = job, .point = g->point, .trial = g->trial};
     struct buf trace, out;
     buf_init(&trace, SIZE_MAX / 4);
     buf_init(&out, SIZE_MAX / 4);
     enum error e = job_text(c, job, a, &reply, &spec, t);
     if (!e)
-        e = day_spec(g, &spec, episode, a, &day, t);
+        e = item_params(&want, c, &spec, a, &params, t);
+    if (!e)
+        day_spec(g, &spec, &params, episode, a, &day);
     if (!e)
         e = run_day(c, &day, value_find(&reply, "files"), a, &document, t);
     if (!e)
-        e = fetch_trace(c, &document, &trace, t);
-    if (!e && is_geojson(g)) { // what the scenario lacks, geojson_trips says
-        (void)scenario_find(c, &day, value_find(&reply, "files"), a, &scenario);
-        e = to_geojson(g->origin, &scenario, &trace, &out, t);
-    }
+        e = fetch_text(c, trace_of(&document), &trace, t);
+    if (!e && is_geojson(g))
+        e = to_geojson(origin_of(g, &params), c, &document, &trace, &out, t);
     if (!e)
         e = write_out(is_geojson(g) ? &out : &trace, g->output, t);
     buf_fini(&trace);
@@ -201,7 +236,7 @@ static enum error replay_one(const struct arguments *g,
 
 static int run(const struct command *self, int argc, char **argv)
 {
-    struct arguments g = {0};
+    struct arguments g = {.trial = REPLAY_BEST};
     struct errtext t = {{0}};
     struct caller *c = NULL;
     uint64_t episode;
@@ -235,8 +270,10 @@ const struct command cmd_replay = {
     .name = "replay",
     .usage = "JOB EPISODE [-o FILE] [--format jsonl|geojson] [options]",
     .help = "run one day of a fleet's job again, with its trace",
-    .about = "Runs one episode of a job of fleet.uam once more, as a job of its own, and gives "
-             "its trace: every record as a line of JSON, or the flights as GeoJSON.",
+    .about =
+        "Runs one episode of a job of fleet.uam once more, as a job of its own, and gives "
+        "its trace: every record as a line of JSON, or the flights as GeoJSON. Of a search "
+        "the best trial flies that day.",
     .rows = rows,
     .run = run,
 };

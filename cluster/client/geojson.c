@@ -35,7 +35,7 @@ struct trips {
     uint32_t n_places;
     struct map takeoffs; // aircraft -> time of its last one
     struct buf *out;
-    bool any;
+    bool any, has_head, has_metrics;
 };
 
 static void put_point(struct trips *x, uint32_t place, double ms)
@@ -46,10 +46,17 @@ static void put_point(struct trips *x, uint32_t place, double ms)
     buf_printf(x->out, "[%.6f,%.6f,0,%.3f]", lon, lat, ms / 1000);
 }
 
+// A count or a time of a record; what is none is 0.
+static uint64_t whole(const struct value *r, const char *key)
+{
+    const struct value *v = value_find(r, key);
+    return v && v->type == VALUE_INT && v->i > 0 ? (uint64_t)v->i : 0;
+}
+
 static enum error put_flight(struct trips *x, const struct value *r, struct errtext *t)
 {
     double from = show_number(r, "from"), to = show_number(r, "to"), land = show_number(r, "t");
-    uint64_t aircraft = (uint64_t)show_number(r, "a"), takeoff;
+    uint64_t aircraft = whole(r, "a"), takeoff;
     if (!(from >= 0 && from < x->n_places && to >= 0 && to < x->n_places))
         return errtext_set(t, ERR_PARSE, "the trace names a place that the scenario lacks");
     if (!map_find(&x->takeoffs, aircraft, &takeoff))
@@ -72,20 +79,33 @@ static enum error take_line(struct trips *x, const struct value *r, struct errte
 {
     const char *ev = show_text(r, "ev");
     if (strcmp(ev, "TAKEOFF") == 0)
-        map_set(&x->takeoffs, (uint64_t)show_number(r, "a"), (uint64_t)show_number(r, "t"));
+        map_set(&x->takeoffs, whole(r, "a"), whole(r, "t"));
     return strcmp(ev, "LAND") == 0 ? put_flight(x, r, t) : OK;
 }
 
-// The first line's pairs, and the hash of the last one.
-static void put_head(struct buf *out, const struct value *v)
+static void put_pair(struct buf *out, const struct value *v, const char *key)
 {
-    for (uint32_t i = 0; value_find(v, "spec") && i < v->n; i++) {
-        buf_printf(out, ",\"%s\":", v->pairs[i].key);
-        value_json(&v->pairs[i].value, out);
-    }
+    if (!v)
+        return;
+    buf_printf(out, ",\"%s\":", key);
+    value_json(v, out);
+}
+
+// What the first line says of the day, and the hash of the last one.
+static enum error
+put_head(struct trips *x, const struct value *v, struct buf *out, struct errtext *t)
+{
+    static const char *const keys[] = {"spec", "scenario", "seed", "episode", "policy"};
     const struct value *metrics = value_find(v, "metrics");
-    if (metrics && *show_text(metrics, "trace_hash"))
-        buf_printf(out, ",\n\"trace_hash\":\"%s\"", show_text(metrics, "trace_hash"));
+    if (metrics ? x->has_metrics : x->has_head)
+        return errtext_set(t, ERR_PARSE, "the trace has two first or two last lines");
+    for (size_t i = 0; !metrics && i < sizeof keys / sizeof *keys; i++)
+        put_pair(out, value_find(v, keys[i]), keys[i]);
+    if (metrics)
+        put_pair(out, value_find(metrics, "trace_hash"), "trace_hash");
+    x->has_metrics = x->has_metrics || metrics;
+    x->has_head = x->has_head || !metrics;
+    return OK;
 }
 
 static enum error
@@ -100,7 +120,7 @@ read_lines(struct trips *x, const struct buf *trace, struct buf *tail, struct er
         stop = stop ? stop : end;
         e = json_parse(at, (size_t)(stop - at), a, &v, t);
         if (!e && (value_find(&v, "spec") || value_find(&v, "metrics")))
-            put_head(tail, &v);
+            e = put_head(x, &v, tail, t);
         else if (!e)
             e = take_line(x, &v, t);
         arena_reset(a);

@@ -130,6 +130,23 @@ static enum error check_volatile(const struct search *s, const struct spec *job)
     return e;
 }
 
+// A workload that is not pure knows more than the point: the item's number, a clock.
+static enum error
+parse_pure(struct search *s, const struct driver_workload *w, const struct spec *job)
+{
+    bool is_pure = w->catalog && params_flag(w->catalog, "pure");
+    bool runs_commands = !w->catalog || params_flag(w->catalog, "commands");
+
+    s->is_pure = is_pure && s->is_reproducible;
+    enum error e = spec_bool(job, "pure", &s->is_pure);
+    if (!e && s->is_pure && !is_pure && !runs_commands)
+        return spec_fail(job, spec_find(job, "pure"),
+                         "pure: true is not so of '%s', whose outcome does not depend on its "
+                         "parameters alone, expected no such key",
+                         w->name);
+    return e;
+}
+
 static enum error parse_counts(struct search *s, const struct spec *job)
 {
     int64_t trials = 0, window = WINDOW_DEFAULT;
@@ -160,7 +177,7 @@ enum error search_parse(struct search *s, const struct driver_setup *setup, stru
         || (e = parse_counts(s, &job))
         || (e = spec_bool(&job, "reproducible", &s->is_reproducible))
         || (e = spec_strs(&job, "volatile", 0, 64, &s->volatiles))
-        || (e = check_volatile(s, &job)))
+        || (e = check_volatile(s, &job)) || (e = parse_pure(s, &setup->workload, &job)))
         return e;
     history_init(&s->history, s->space, &s->objectives, setup->seed);
     s->history.window = s->window;

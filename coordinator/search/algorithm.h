@@ -53,6 +53,9 @@ struct algorithm {
     void (*tell)(void *state, uint32_t record);
     // Into *out, with the history's walk; false: not a valid point, ask again.
     bool (*ask)(void *state, const struct ask *q, struct point *out);
+    // (optional) Of the trials before this one, how many must be told before it is asked.
+    // Pure.  The driver keeps to it, and fewer must do where somebody else asks.
+    uint64_t (*needs)(const void *state, uint64_t trial);
     // (optional) A remark for the user, or NULL.
     const char *(*remark)(const void *state);
 };
@@ -82,6 +85,7 @@ MUST_CHECK enum error algorithm_ask(const struct algorithm *a,
 
 extern const struct algorithm random_algorithm, sobol_algorithm, ga_algorithm, tpe_algorithm,
     hillclimb_algorithm;
+extern const struct algorithm generational_algorithm;
 extern const struct algorithm grid_algorithm;
 extern const struct algorithm aco_algorithm;
 extern const struct algorithm anneal_algorithm;

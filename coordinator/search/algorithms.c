@@ -25,6 +25,7 @@ const struct algorithm *const algorithms[] = {
     &anneal_algorithm,
     &evolution_algorithm,
     &ga_algorithm,
+    &generational_algorithm,
     &nsga2_algorithm,
     &tpe_algorithm,
     &cmaes_algorithm,

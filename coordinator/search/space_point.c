@@ -9,6 +9,9 @@
 #include "coordinator/search/space.h"
 #include "coordinator/search/space_parts.h"
 
+#define SLOT_STEP      UINT64_C(0xD1B54A32D192ED03)
+#define KEY_MULTIPLIER UINT64_C(0x9E3779B97F4A7C15)
+
 struct decoder {
     const struct gene **genes;
     struct value *map;
@@ -80,18 +83,19 @@ static struct value joined(const struct value *list, const char *separator, stru
 static struct value
 decode_sequence(struct decoder *r, const struct dimension *d, const char *prefix)
 {
-    struct value list = value_list();
+    struct value list;
     uint32_t n = d->min;
 
     if (d->min < d->max)
         n += (uint32_t)(*r->genes)++->k;
+    list = value_list_room(r->arena, n);
     for (uint32_t i = 0; i < n; i++) {
         // Only a nest beneath an element needs the element's name.
         const char *inner = "";
         if (d->of->nests || d->of->type == DIMENSION_SEQUENCE)
             inner =
                 arena_printf(r->arena, "%s%s[%" PRIu32 "].", prefix, d->name ? d->name : "", i);
-        value_push(r->arena, &list, decode(r, d->of, inner));
+        list.items[i] = decode(r, d->of, inner);
     }
     return d->join ? joined(&list, d->join, r->arena) : list;
 }
@@ -128,6 +132,8 @@ static struct value decode(struct decoder *r, const struct dimension *d, const c
     case DIMENSION_PERMUTATION:
     case DIMENSION_SUBSET:
         return decode_places(r, d);
+    case DIMENSION_PROGRAM:
+        return space_program_decode(d, r->genes, r->arena);
     }
     return value_null();
 }
@@ -159,10 +165,11 @@ uint64_t point_key(const struct point *p)
     for (uint32_t i = 0; i < p->n; i++) {
         uint64_t bits;
         memcpy(&bits, &p->genes[i].k, sizeof bits);
-        h = hash_mix64(h ^ p->genes[i].slot);
-        h = hash_mix64(h ^ bits);
+        // A bijection of h for every gene; the words of different slots are far apart.
+        h = (h ^ (bits + p->genes[i].slot * SLOT_STEP)) * KEY_MULTIPLIER;
+        h ^= h >> 32;
     }
-    return h;
+    return hash_mix64(h);
 }
 
 bool point_equal(const struct point *a, const struct point *b)

@@ -1,47 +1,29 @@
 // SPDX-License-Identifier: MIT
-// fleet_agent.c - an agent for policy `external`: flies to the first feasible vertiport.
-// One argument, the socket.  A process a rank; ends 3 s after the last rank has closed.
-#include <signal.h>
+// fleet_agent.c SOCKET - an agent for policy `external`: to the first feasible vertiport.
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-#include "protocol/pack.h"
-
-static int serve(int fd, struct arena *a) // until the peer closes
+static int answer(int rank) // its next message; 0: it has closed
 {
-    static uint8_t in[1 << 16], out[] = "\0\0\0\x09\x81\xa6\141ction"; // {action: 0-127}
-    struct value message;
-    for (size_t n; recv(fd, in, 4, MSG_WAITALL) == 4; arena_reset(a)) {
-        n = (size_t)in[2] << 8 | in[3]; // these messages are short
-        if (recv(fd, in, n, MSG_WAITALL) != (ssize_t)n || pack_read(in, n, a, &message, NULL))
-            break;
-        const struct value *mask = value_find(&message, "mask"); // only a step has one
-        const char *first = mask ? memchr(mask->s, 1, mask->n) : NULL;
-        out[12] = first ? (uint8_t)(first - mask->s) : 0;
-        if (mask && send(fd, out, 13, MSG_NOSIGNAL) != 13)
-            break;
-    }
-    return 0;
+    static unsigned char in[1 << 16], out[] = "\0\0\0\x09\x81\xa6\141ction"; // {action: 0-127}
+    ssize_t n = recv(rank, in, 4, MSG_WAITALL) == 4 ? in[2] << 8 | in[3] : 0;
+    n = n ? recv(rank, in, (size_t)n, MSG_WAITALL) : 0;
+    char *mask = n > 0 ? memmem(in, (size_t)n, "\xa4mask\xc4", 6) : NULL; // only of a step
+    if (mask) // of this length, 1 where it is feasible
+        out[12] = (unsigned char)((char *)memchr(mask + 7, 1, 255 & mask[6]) - mask - 7);
+    return n > 0 && (!mask || send(rank, out, 13, MSG_NOSIGNAL) == 13);
 }
-
 int main(int argc, char **argv)
 {
+    int door = socket(AF_UNIX, SOCK_STREAM, 0), rank;
     struct sockaddr_un at = {.sun_family = AF_UNIX};
-    const struct timeval patience = {.tv_sec = 3};
-    int door = socket(AF_UNIX, SOCK_STREAM, 0), fd;
     (void)strncpy(at.sun_path, argc == 2 ? argv[1] : "", sizeof at.sun_path - 1);
     if (bind(door, (const struct sockaddr *)&at, sizeof at) || listen(door, 64))
         return 1;
-    (void)signal(SIGCHLD, SIG_IGN); // nobody waits for them: none is left once waitpid fails
-    while ((fd = accept(door, NULL, NULL)) >= 0 || waitpid(-1, NULL, WNOHANG) == 0) {
-        if (fd >= 0 && fork() == 0)
-            return serve(fd, arena_create());
-        (void)setsockopt(door, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-        (void)close(fd);
-    }
-    return unlink(at.sun_path) != 0;
+    for (; (rank = accept(door, NULL, NULL)) >= 0; (void)close(rank))
+        for (pid_t child = fork(); child == 0;) // one for each rank
+            if (!answer(rank))
+                return 0;
+    return 1;
 }

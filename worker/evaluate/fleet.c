@@ -153,7 +153,33 @@ static enum error trace_day(struct state *s, struct run *r, uint64_t item, struc
     return e;
 }
 
+// Where the vertiports lie: what a map of the day needs beside its trace.
+static enum error keep_places(struct state *s, struct run *r, uint64_t item, struct errtext *t)
+{
+    char *path = arena_printf(r->arena, "%s/places", s->job->scratch);
+    FILE *f = fopen(path, "wb");
+    if (!f)
+        return errtext_set(t, FAULT_WORKER, "cannot write %s", path);
+    (void)fprintf(f, "{\"scenario\": \"%s\", \"vertiports\": [", s->current.name);
+    for (uint32_t v = 0; v < s->current.n_ports; v++)
+        (void)fprintf(f, "%s{\"x\": %" PRId64 ", \"y\": %" PRId64 "}", v ? ", " : "",
+                      s->current.ports[v].x, s->current.ports[v].y);
+    (void)fputs("]}\n", f);
+    bool failed = ferror(f) != 0;
+    enum error e = fclose(f) != 0 || failed
+                       ? errtext_set(t, FAULT_WORKER, "cannot write %s", path)
+                       : run_keep_file(r, item, "places.json", path, t);
+    (void)unlink(path);
+    return e;
+}
+
 // ---- an item ---------------------------------------------------------------------
+
+static bool is_on(const struct state *s, const struct value *over, const char *key)
+{
+    const struct value *v = evaluate_find(over, s->job->params, key);
+    return v && v->type == VALUE_BOOL && v->b;
+}
 
 struct days {
     uint64_t seed, first;
@@ -200,8 +226,7 @@ one_day(struct state *s, struct run *r, uint64_t item, bool traced, struct errte
 static enum error run_days(struct state *s, struct run *r, uint32_t i, struct errtext *t)
 {
     const struct value *over = r->overrides ? r->overrides[i] : NULL;
-    const struct value *trace = evaluate_find(over, s->job->params, "trace");
-    bool traced = trace && trace->type == VALUE_BOOL && trace->b;
+    bool traced = is_on(s, over, "trace");
     double *row = r->metrics + (size_t)i * FLEET_METRICS;
     struct days days;
     uint64_t digest = 0;
@@ -222,6 +247,8 @@ static enum error run_days(struct state *s, struct run *r, uint32_t i, struct er
         digest += trace_digest(hash, episode);
         run_progress(r);
     }
+    if (!e && is_on(s, over, "places"))
+        e = keep_places(s, r, r->first + i, t);
     if (!e && r->totals)
         r->totals[0] += digest;
     return e;

@@ -66,6 +66,13 @@ const struct param fleet_params[] = {
      .type = PARAM_BOOL,
      .fallback = "false",
      .help = "keep every day's trace as JSON Lines, an output of the item"},
+    {.name = "places",
+     .type = PARAM_BOOL,
+     .fallback = "false",
+     .help = "keep places.json, where the vertiports lie, an output of the item"},
+    {.name = "geo_origin",
+     .type = PARAM_STR,
+     .help = "LAT,LON of the scenario's x = y = 0, for shoal replay --format geojson"},
     SCENARIO_KEYS(KEY){.name = NULL},
 };
 
