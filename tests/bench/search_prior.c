@@ -6,9 +6,9 @@
 //   search_prior recipes FOLDER SEEDS C...  FOLDER/C.aig, judged by berkeley-abc with
 //                                           FOLDER/dse.genlib; ten passes
 //
-// Earlier jobs are searches of 100 evaluations by the default algorithm; a circuit's own is not among those
-// that guide it, but where it says so.  100 evaluations a run.  The sign test counts the
-// seeds at which the geometric mean over the circuits is less than that of chance.
+// Earlier jobs are searches of 100 evaluations by the default algorithm; a circuit's own is
+// not among those that guide it, but where it says so.  100 evaluations a run.  The sign
+// test counts the seeds at which the geometric mean over the circuits is less than chance's.
 #include <unistd.h>
 
 #include "common/aiger.h"
@@ -94,7 +94,7 @@ static void put_features(struct buf *b, const double *f)
     buf_puts(b, "]");
 }
 
-// The circuit's prior: the trials of all but those that `is_left_out` says.
+// The circuit's prior: the trials of all others.
 static const char *guide(const char *options,
                          const struct circuit *c,
                          const struct circuit *all,
@@ -288,8 +288,8 @@ run_recipes(const char *folder, uint32_t n_seeds, char **names, uint32_t n, stru
 int main(int argc, char **argv)
 {
     struct arena *a = arena_create();
-    uint32_t n_seeds = argc > 3   ? (uint32_t)atoi(argv[3])
-                       : argc > 2 ? (uint32_t)atoi(argv[2])
+    uint32_t n_seeds = argc > 3   ? (uint32_t)strtoul(argv[3], NULL, 10)
+                       : argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10)
                                   : 20;
 
     if (argc > 1 && strcmp(argv[1], "tables") == 0 && n_seeds <= LAB_SEEDS_MAX)
