@@ -160,17 +160,22 @@ static void compare_table(const struct circuit *c,
         {"misleading", guide("", c, &evil, 1, a)},
         {"misleading, alpha 1", guide(", retrieval: false", c, &evil, 1, a)},
     };
-    double pure = 0;
+    double pure = 0, chance[LAB_SEEDS_MAX];
 
     printf("%s: distance to the other circuit %.4f, to the stranger %.4f\n", c->name,
            distance(c->features, other->features), distance(c->features, evil.features));
     for (size_t i = 0; i < sizeof arms / sizeof arms[0]; i++) {
         double best[LAB_SEEDS_MAX], sum = 0;
-        for (uint32_t seed = 0; seed < n_seeds; seed++)
+        uint32_t wins = 0, losses = 0;
+        for (uint32_t seed = 0; seed < n_seeds; seed++) {
             sum += best[seed] = run(&c->lab, c, arms[i].more, N_TRIALS, seed + 1);
+            chance[seed] = i == 0 ? best[seed] : chance[seed];
+            wins += best[seed] < chance[seed];
+            losses += best[seed] > chance[seed];
+        }
         pure = i == 2 ? sum : pure;
-        printf("  %-20s median %-9.5g mean %-9.5g", arms[i].label,
-               lab_quantile(best, n_seeds, 0.5), sum / n_seeds);
+        printf("  %-20s median %-9.5g mean %-9.5g against chance %2u better %2u worse  ",
+               arms[i].label, lab_quantile(best, n_seeds, 0.5), sum / n_seeds, wins, losses);
         printf(i > 2 ? "against pure %+.2f %%\n" : "\n", 100 * (sum / (pure ? pure : 1) - 1));
     }
 }
