@@ -157,7 +157,7 @@ $(call flags,worker/tensor/packed_avx512.c): override CFLAGS += -mavx512vnni
 $(call flags,worker/tensor/packed_bf16_avx512.c): override CFLAGS += -mavx512bf16
 # Plain loops that shall become vectors.
 $(call flags,worker/tensor/dense_avx512.c): override CFLAGS += -mprefer-vector-width=512
-$(call flags,common/linalg.c $(wildcard worker/tensor/dense_*.c worker/tensor/packed_*.c) worker/experts/norm.c worker/experts/rope.c): override CFLAGS += -O3
+$(call flags,common/linalg.c $(wildcard worker/tensor/dense_*.c worker/tensor/packed_*.c) worker/experts/norm.c worker/experts/rope.c): override CFLAGS += $(if $(FUZZ),-O1,-O3)
 endif
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 -include local.mk

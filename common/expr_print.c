@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "common/expr_print.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -153,6 +154,7 @@ expr_print(const struct expr *e, enum expr_syntax syntax, struct buf *out, struc
                               "names, operators and functions of numbers",
                               i + 1, p.is_c ? "in C" : "of its own");
     }
+    assert(err || (p.n == 1 && p.stack[0])); // expr_compile's code leaves one value
     if (!err)
         put_outermost(e, p.stack[0], out);
     arena_destroy(a);

@@ -27,6 +27,9 @@ const struct workload *const workloads[] = {
     &workload_prism,
     &workload_txn,
     &workload_judge,
+    &workload_heuristic,
+    &workload_graph,
+    &workload_capset,
     NULL,
     // clang-format on
 };

@@ -91,6 +91,8 @@ static enum error measure(const struct surrogate_options *o,
         value_set(a, out, "mae", value_float(q.mae));
         value_set(a, out, "spearman", value_float(q.spearman));
         value_set(a, out, "kendall", value_float(q.kendall));
+        const struct surrogate_trials held_out = {d->params + n_train, d->targets + n_train, n};
+        value_set(a, out, "importance", surrogate_importance(s, &held_out, o->seed, a));
     }
     mem_free(predicted);
     return e;
@@ -176,8 +178,9 @@ const struct command cmd_fit = {
     .help = "fit a model to a job's trials",
     .about =
         "Fits a surrogate to the trials of a search, of a history.jsonl or of a table (CSV), "
-        "prints how well it predicts trials that were held out, and writes it for the "
-        "workload 'proxy'.",
+        "prints how well it predicts trials that were held out and how much worse once a "
+        "parameter is shuffled (its importance), and writes it for the workload 'proxy'.  "
+        "Sequences count by their places and their pairs of neighbours.",
     .rows = rows,
     .run = run,
 };

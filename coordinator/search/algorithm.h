@@ -90,6 +90,7 @@ extern const struct algorithm grid_algorithm;
 extern const struct algorithm aco_algorithm;
 extern const struct algorithm anneal_algorithm;
 extern const struct algorithm evolution_algorithm;
+extern const struct algorithm evolve_algorithm;
 extern const struct algorithm cmaes_algorithm, gp_algorithm, asha_algorithm,
     hyperband_algorithm;
 extern const struct algorithm linesearch_algorithm;

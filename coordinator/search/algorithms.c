@@ -24,6 +24,7 @@ const struct algorithm *const algorithms[] = {
     &hillclimb_algorithm,
     &anneal_algorithm,
     &evolution_algorithm,
+    &evolve_algorithm,
     &ga_algorithm,
     &generational_algorithm,
     &nsga2_algorithm,
