@@ -198,6 +198,7 @@ bench-dispatch: benches ## dispatch next to raw programs and peers, alternating
 	@tests/bench/bench-dispatch $(B)/bin
 bench-fleet: benches ## days of a fleet next to bare event queues, alternating
 	@$(B)/bin/bench_fleet tests/golden/fleet
+	@$(B)/bin/bench_pilot tests/golden/fleet/uam8x40.json
 	@tests/bench/peer_simpy.py tests/golden/fleet/uam8x40.json 20 || test $$? = 77
 DAYS ?= 10000
 fleet-laws: all ## the laws of a fleet's day on DAYS=10000 days of odd fleets

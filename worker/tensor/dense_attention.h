@@ -11,6 +11,7 @@
 #define WORKER_TENSOR_DENSE_ATTENTION_H
 
 #include "worker/tensor/dense_curves.h"
+#include "worker/tensor/dense_matrix.h"
 
 #define HIDDEN (-1e30F) // a score that leaves e^score = 0 beside any other
 
@@ -41,30 +42,50 @@ head_at(const struct dense_attention *a, size_t b, size_t head, size_t i0)
 static void
 to_lanes(float to[][DENSE_LANES], const float *x, size_t stride, size_t n, size_t size)
 {
-    for (size_t c = 0; c < size; c++)
-        for (size_t i = 0; i < DENSE_LANES; i++)
-            to[c][i] = i < n ? x[i * stride + c] : 0;
+    if (n < DENSE_LANES)
+        memset(to, 0, size * sizeof *to);
+    for (size_t i = 0; i < n; i++)
+        for (size_t c = 0; c < size; c++)
+            to[c][i] = x[i * stride + c];
+}
+
+// All lanes as vectors, which the compiler does not make of an array by itself.
+enum { PARTS = DENSE_LANES / LANES };
+#define EACH_PART _Pragma("GCC unroll 16") for (size_t u = 0; u < PARTS; u++)
+
+// acc = fma(x[row][lane], y[row], acc), row after row, of both so many floats on.
+ALWAYS void
+lanes_chain(vf *acc, const float *x, size_t x_step, const float *y, size_t y_step, size_t rows)
+{
+    for (; rows > 0; rows--, x += x_step, y += y_step) {
+        vf by = vf_of(*y);
+        EACH_PART acc[u] = vf_fma(vf_load(x + u * LANES), by, acc[u]);
+    }
 }
 
 static void
 scores(const struct dense_attention *a, const struct attention_head *h, float q[][DENSE_LANES])
 {
     for (size_t j = 0; j < a->n_k; j++) {
-        float s[DENSE_LANES] = {0};
+        vf s[PARTS];
         float *p = h->p + j * h->row;
-        const float *k = h->k + j * a->k_stride;
-        for (size_t c = 0; c < a->size; c++)
-            for (size_t i = 0; i < DENSE_LANES; i++)
-                s[i] = fused(q[c][i], k[c], s[i]);
-        float hide = h->mask && !h->mask[j] ? HIDDEN : 0;
-        for (size_t i = 0; i < DENSE_LANES; i++)
-            p[i] = hide < 0 ? hide : s[i] * a->scale;
+        bool hides = h->mask && !h->mask[j];
+        EACH_PART s[u] = vf_of(0);
+        lanes_chain(s, q[0], DENSE_LANES, h->k + j * a->k_stride, 1, a->size);
+        EACH_PART
+        {
+            vf score = s[u] * vf_of(a->scale);
+            if (hides)
+                score = vf_of(HIDDEN);
+            vf_store(p + u * LANES, score);
+        }
     }
 }
 
 static void softmax(const struct dense_attention *a, const struct attention_head *h)
 {
-    float most[DENSE_LANES], sum[DENSE_LANES] = {0};
+    float most[DENSE_LANES];
+    vf sum[PARTS];
     memcpy(most, h->p, sizeof most);
     for (size_t j = 1; j < a->n_k; j++)
         for (size_t i = 0; i < DENSE_LANES; i++) {
@@ -75,24 +96,28 @@ static void softmax(const struct dense_attention *a, const struct attention_head
         float *p = h->p + j * h->row;
         for (size_t i = 0; i < DENSE_LANES; i++)
             p[i] = exp_one(p[i] - most[i]);
-        for (size_t i = 0; i < DENSE_LANES; i++)
-            sum[i] += p[i];
     }
+    EACH_PART sum[u] = vf_of(0);
     for (size_t j = 0; j < a->n_k; j++)
-        for (size_t i = 0; i < DENSE_LANES; i++)
-            h->p[j * h->row + i] /= sum[i];
+        EACH_PART sum[u] = sum[u] + vf_load(h->p + j * h->row + u * LANES);
+    for (size_t j = 0; j < a->n_k; j++) {
+        float *p = h->p + j * h->row;
+        EACH_PART vf_store(p + u * LANES, vf_load(p + u * LANES) / sum[u]);
+    }
 }
 
 static void mixed(const struct dense_attention *a, const struct attention_head *h, float *y)
 {
+    float out[DENSE_HEAD_MAX][DENSE_LANES];
     for (size_t c = 0; c < a->size; c++) {
-        float o[DENSE_LANES] = {0};
-        for (size_t j = 0; j < a->n_k; j++)
-            for (size_t i = 0; i < DENSE_LANES; i++)
-                o[i] = fused(h->p[j * h->row + i], h->v[j * a->v_stride + c], o[i]);
-        for (size_t i = 0; i < h->n; i++)
-            y[i * a->y_stride + c] = o[i];
+        vf o[PARTS];
+        EACH_PART o[u] = vf_of(0);
+        lanes_chain(o, h->p, h->row, h->v + c, a->v_stride, a->n_k);
+        EACH_PART vf_store(out[c] + u * LANES, o[u]);
     }
+    for (size_t i = 0; i < h->n; i++)
+        for (size_t c = 0; c < a->size; c++)
+            y[i * a->y_stride + c] = out[c][i];
 }
 
 static void attention(const struct dense_attention *a)
@@ -135,13 +160,14 @@ static void head_back(const struct dense_attention *a,
     memset(b->sum, 0, sizeof b->sum);
     for (size_t j = 0; j < a->n_k; j++) {
         const float *p = h->p + j * h->row, *v = h->v + j * a->v_stride;
-        float dp[DENSE_LANES] = {0};
-        for (size_t c = 0; c < a->size; c++)
-            for (size_t i = 0; i < DENSE_LANES; i++)
-                dp[i] = fused(b->d[c][i], v[c], dp[i]);
-        for (size_t i = 0; i < DENSE_LANES; i++) {
-            b->sum[i] = fused(p[i], dp[i], b->sum[i]);
-            ds[j * DENSE_LANES + i] = dp[i];
+        vf dp[PARTS];
+        EACH_PART dp[u] = vf_of(0);
+        lanes_chain(dp, b->d[0], DENSE_LANES, v, 1, a->size);
+        EACH_PART
+        {
+            float *sum = b->sum + u * LANES;
+            vf_store(sum, vf_fma(vf_load(p + u * LANES), dp[u], vf_load(sum)));
+            vf_store(ds + j * DENSE_LANES + u * LANES, dp[u]);
         }
         for (size_t i = 0; i < h->n; i++)
             add_row(b->dv + j * a->v_stride, p[i], b->dy + i * a->y_stride, a->size);

@@ -76,31 +76,52 @@ norm_back(const struct dense_norm *n, const float *dy, float *dx, float *dgain, 
     }
 }
 
-// Distances of u to up to 16 points by one ascending chain over the features: -A / n.
-static void laplacian_block(float *row, const float *x, size_t u, size_t v0, size_t n, size_t f)
+// -A / n of u and up to 16 points: distances by one ascending chain over the features,
+// of which so many are added to what `far` holds.
+ALWAYS void far_add(vf *far, float at[][DENSE_LANES], const float *from, size_t features)
 {
-    const float share = 1 / (float)n;
-    const size_t left = n - v0 < DENSE_LANES ? n - v0 : DENSE_LANES;
-    float at[DENSE_LANES] = {0}, far[DENSE_LANES] = {0};
-    for (size_t q = 0; q < f; q++) {
-        for (size_t v = 0; v < left; v++)
-            at[v] = x[(v0 + v) * f + q];
-        for (size_t v = 0; v < DENSE_LANES; v++) {
-            float d = at[v] - x[u * f + q];
-            far[v] = fused(d, d, far[v]);
+    for (size_t q = 0; q < features; q++) {
+        vf x = vf_of(from[q]);
+        EACH_PART
+        {
+            vf d = vf_load(at[q] + u * LANES) - x;
+            far[u] = vf_fma(d, d, far[u]);
         }
     }
-    for (size_t v = 0; v < DENSE_LANES; v++)
-        far[v] = -share / (1 + __builtin_sqrtf(far[v]));
-    memcpy(row, far, left * sizeof *far);
+}
+
+// Columns [v0, v0 + 16) of -A / n, whose points are turned into lanes once.
+static void laplacian_columns(float *l, const float *x, size_t v0, size_t n, size_t f)
+{
+    enum { FEATURES = 32 }; // at a time
+    const float share = 1 / (float)n;
+    const size_t left = n - v0 < DENSE_LANES ? n - v0 : DENSE_LANES;
+    float at[FEATURES][DENSE_LANES], row[DENSE_LANES];
+    const size_t whole = f < FEATURES ? f : FEATURES;
+    to_lanes(at, x + v0 * f, f, left, whole);
+    for (size_t i = 0; i < n; i++) {
+        vf far[PARTS];
+        EACH_PART far[u] = vf_of(0);
+        far_add(far, at, x + i * f, whole);
+        for (size_t q = whole; q < f; q += FEATURES) {
+            float more[FEATURES][DENSE_LANES];
+            size_t k = f - q < FEATURES ? f - q : FEATURES;
+            to_lanes(more, x + v0 * f + q, f, left, k);
+            far_add(far, more, x + i * f + q, k);
+        }
+        EACH_PART vf_store(row + u * LANES, far[u]);
+        for (size_t v = 0; v < DENSE_LANES; v++)
+            row[v] = -share / (1 + __builtin_sqrtf(row[v]));
+        memcpy(l + i * n + v0, row, left * sizeof *row);
+    }
 }
 
 static void laplacian(float *l, const float *x, size_t n, size_t f)
 {
+    for (size_t v0 = 0; v0 < n; v0 += DENSE_LANES)
+        laplacian_columns(l, x, v0, n, f);
     for (size_t u = 0; u < n; u++) {
         float *row = l + u * n;
-        for (size_t v0 = 0; v0 < n; v0 += DENSE_LANES)
-            laplacian_block(row + v0, x, u, v0, n, f);
         row[u] = 0;
         row[u] = -row_sum(row, n);
     }
