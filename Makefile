@@ -18,10 +18,10 @@ libs     = $(shell $(PKG) --libs $(1) 2>/dev/null)
 DEPS    := libzmq $(MSGPACK) sqlite3 libsodium libfyaml libpcre2-8
 override CPPFLAGS += -I. -D_GNU_SOURCE $(call system,$(DEPS))
 COMMON_LIBS      := $(call libs,libsodium libfyaml) -lm -pthread
-PROTOCOL_LIBS    := $(call libs,libzmq $(MSGPACK)) $(COMMON_LIBS)
-COORDINATOR_LIBS := $(call libs,sqlite3 gsl) $(PROTOCOL_LIBS)
+PROTOCOL_LIBS    := $(call libs,libzmq $(MSGPACK) sqlite3) $(COMMON_LIBS)
+COORDINATOR_LIBS := $(call libs,gsl) $(PROTOCOL_LIBS)
 WORKER_LIBS      := $(call libs,libpcre2-8) $(PROTOCOL_LIBS)
-ALL_LIBS         := $(call libs,sqlite3 gsl libpcre2-8) $(PROTOCOL_LIBS)
+ALL_LIBS         := $(call libs,gsl libpcre2-8) $(PROTOCOL_LIBS)
 MPI_FLAGS        := $(call system,ompi-c)
 MPI_LIBS         := $(call libs,ompi-c)
 CHECK_LIBS       := $(call libs,check)
@@ -80,6 +80,7 @@ ACTOR  := $(call bin,$(ACTOR_SRC))
 REPLAY := $(patsubst tests/fuzz/fuzz_%.c,$(B)/bin/replay_%,$(FUZZ_SRC))
 FUZZER := $(patsubst tests/fuzz/%.c,$(B)/bin/%,$(FUZZ_SRC))
 BENCH  := $(call bin,$(BENCH_SRC))
+MPI_BENCH := $(B)/bin/bench_experts $(B)/bin/bench_hot
 
 all: $(PROGRAMS) build/demo.gguf $(TOOLS) ## build the three programs and the tools (default)
 tests: all $(UNIT) $(SIM) $(MPITEST) $(ACTOR) $(REPLAY) $(addprefix $(B)/bin/,shoal-bench raw_zmq) ## build every test program
@@ -135,10 +136,11 @@ $(REPLAY): $(B)/bin/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o 
 	$(call link,$(ALL_LIBS))
 $(FUZZER): $(B)/bin/%: $(B)/tests/fuzz/%.o $(B)/libmodel.a $(EVERY) | current
 	$(call link,$(ALL_LIBS))
-$(BENCH): $(B)/bin/%: $(B)/tests/bench/%.o $(B)/libours.a $(B)/libmodel.a $(EVERY) | current
+$(filter-out $(MPI_BENCH),$(BENCH)): $(B)/bin/%: $(B)/tests/bench/%.o $(B)/libours.a $(B)/libmodel.a $(EVERY) | current
 	$(call link,$(ALL_LIBS) $(EXTRA_LIBS))
-$(B)/bin/raw_mpi_hello $(B)/bin/bench_experts $(B)/bin/bench_hot: EXTRA_LIBS := $(MPI_LIBS)
-$(B)/bin/bench_experts $(B)/bin/bench_hot: $(call obj,$(MPI_SRC))
+$(MPI_BENCH): $(B)/bin/%: $(B)/tests/bench/%.o $(call obj,$(MPI_SRC)) $(B)/libmodel.a $(EVERY) | current
+	$(call link,$(ALL_LIBS) $(MPI_LIBS))
+$(B)/bin/raw_mpi_hello: EXTRA_LIBS := $(MPI_LIBS)
 $(B)/bin/peer_gearman: EXTRA_LIBS := $(call libs,gearmand)
 
 # Its assembler reads the page's pieces.
@@ -152,6 +154,7 @@ $(call flags,$(filter %_avx2.c,$(WORKER_SRC))): override CFLAGS += -mavx2 -mfma
 $(call flags,$(filter %_avx512.c,$(WORKER_SRC))): override CFLAGS += -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma
 $(call flags,worker/tensor/packed_avx2.c): override CFLAGS += -mf16c
 $(call flags,worker/tensor/packed_avx512.c): override CFLAGS += -mavx512vnni
+$(call flags,worker/tensor/packed_bf16_avx512.c): override CFLAGS += -mavx512bf16
 # Plain loops that shall become vectors.
 $(call flags,worker/tensor/dense_avx512.c): override CFLAGS += -mprefer-vector-width=512
 $(call flags,common/linalg.c $(wildcard worker/tensor/dense_*.c worker/tensor/packed_*.c) worker/experts/norm.c worker/experts/rope.c): override CFLAGS += -O3

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// expr_code.h - for expr.c and expr_eval.c only: what an expression is compiled
-// to, code for a stack of values.
+// expr_code.h - what an expression is compiled to, code for a stack of values: for the
+// files named expr, and for programs (coordinator/search/program.c), which take it apart.
 //
 // Threads    Read-only.
 
 #ifndef COMMON_EXPR_CODE_H
 #define COMMON_EXPR_CODE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/value.h"
@@ -62,5 +63,9 @@ struct expr_function {
 };
 
 extern const struct expr_function expr_functions[];
+
+// + - * / % ** and < <= > >= of numbers; expr_eval.c.
+double expr_arithmetic(enum expr_op op, double x, double y);
+bool expr_ordered(enum expr_op op, double x, double y);
 
 #endif

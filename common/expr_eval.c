@@ -67,7 +67,7 @@ static double modulo(double x, double y)
     return r != 0 && (r < 0) != (y < 0) ? r + y : r;
 }
 
-static double arithmetic(enum expr_op op, double x, double y)
+double expr_arithmetic(enum expr_op op, double x, double y)
 {
     switch (op) {
     case EXPR_ADD:
@@ -121,7 +121,7 @@ static int compare_texts(const struct value *a, const struct value *b)
     return c ? c : (a->n > b->n) - (a->n < b->n);
 }
 
-static bool ordered(enum expr_op op, double x, double y)
+bool expr_ordered(enum expr_op op, double x, double y)
 {
     switch (op) {
     case EXPR_LT:
@@ -141,9 +141,9 @@ static enum expr_truth order(enum expr_op op, const struct value *a, const struc
         return EXPR_UNKNOWN;
     bool holds = false;
     if (a->type == VALUE_STR && b->type == VALUE_STR)
-        holds = ordered(op, compare_texts(a, b), 0);
+        holds = expr_ordered(op, compare_texts(a, b), 0);
     else if (is_numeric(a) && is_numeric(b))
-        holds = ordered(op, number_of(a), number_of(b));
+        holds = expr_ordered(op, number_of(a), number_of(b));
     return holds ? EXPR_TRUE : EXPR_FALSE;
 }
 
@@ -387,7 +387,7 @@ static struct value binary(enum expr_op op, const struct value *a, const struct 
     default:
         if (is_unknown(a) || is_unknown(b))
             return value_null();
-        return value_float(arithmetic(op, number_of(a), number_of(b)));
+        return value_float(expr_arithmetic(op, number_of(a), number_of(b)));
     }
 }
 

@@ -200,6 +200,8 @@ static void on_items(struct core *c, const struct event *e, struct effects *fx, 
     (void)fx;
     if (!j || j->state != JOB_RUNNING)
         return;
+    for (uint64_t i = 0; i < e->items.n_answered; i++)
+        job_settle(j, e->items.answered[i], e->items.answered[i] + 1);
     job_add_items(j, e->items.n_items, e->items.params);
     j->is_waiting = e->items.is_waiting;
     j->waits_for = e->items.waits_for;

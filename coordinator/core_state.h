@@ -34,6 +34,10 @@ enum {
 // A lease that serves and lasted so long starts to count its crashes anew.
 #define SERVED_WELL (60 * CLOCK_SECOND)
 
+// Short leases of one GO: as many as a gang works through in about GO_TIME.
+#define GO_TIME (2 * CLOCK_MS)
+enum { GO_LEASES_MAX = 16 };
+
 // A shard that waits to be granted again.
 struct unit {
     uint64_t first;
@@ -42,6 +46,7 @@ struct unit {
     uint32_t crashes; // losses while alone
     uint32_t faults;  // worker faults
     bool alone;       // suspect
+    bool lone_go;     // suspect, of a gang: its GO has no other lease
     int64_t not_before;
 };
 
@@ -144,10 +149,11 @@ struct gang {
     uint32_t step;
     uint32_t n_armed, n_went;
     uint8_t *armed, *went; // [n_ranks]
-    uint64_t lease;        // of the present step, 0: none; its result frees the gang
-    struct msg_go go;      // as sent, for repetition; its one lease and params are ours
-    struct rec_lease go_lease;
-    uint8_t *go_params;
+    struct msg_go go;      // the present step, as sent, for repetition
+    struct rec_lease go_leases[GO_LEASES_MAX];
+    struct arena *go_params;
+    uint32_t n_left; // leases of it unanswered; the last answer frees the gang
+    bool answered[GO_LEASES_MAX];
     int64_t since; // of the present state
     int64_t resend;
     struct gang *next;

@@ -127,6 +127,22 @@ static struct bin asked_entry(const struct live *l,
     return entry;
 }
 
+uint64_t *drive_answered(const struct live *l, uint64_t n, struct arena *a, uint64_t *n_out)
+{
+    const struct driver *d = l->plan->driver;
+    uint64_t *list = NULL, first = l->n_items;
+
+    *n_out = 0;
+    for (uint64_t i = 0; d->answers && i < n; i++) {
+        if (!d->answers(l->plan->state, first + i))
+            continue;
+        if (!list)
+            list = arena_alloc(a, (n - i) * sizeof *list);
+        list[(*n_out)++] = first + i;
+    }
+    return list;
+}
+
 static void say_items(struct shell *s, struct docket *r, const struct driver_output *o)
 {
     struct live *l = r->live;
@@ -140,6 +156,7 @@ static void say_items(struct shell *s, struct docket *r, const struct driver_out
     // An inline driver says the same anew, and at once.
     if (n && !l->plan->driver->is_inline && r->durability != DURABILITY_NONE)
         turn_journal(s, r->number, JOURNAL_ASKED, entry, r->durability);
+    uint64_t n_answered, *answered = drive_answered(l, n, a, &n_answered);
     l->n_items += n;
     l->waits_for = o->waits_for;
     turn_event(s, &(struct event){.type = EVENT_ITEMS,
@@ -147,7 +164,9 @@ static void say_items(struct shell *s, struct docket *r, const struct driver_out
                                   .items = {.n_items = l->n_items,
                                             .params = params,
                                             .waits_for = o->waits_for,
-                                            .is_waiting = o->waits_for != 0}});
+                                            .is_waiting = o->waits_for != 0,
+                                            .answered = answered,
+                                            .n_answered = n_answered}});
 }
 
 static void finish(struct shell *s, struct docket *r)

@@ -139,6 +139,9 @@ struct driver {
     // (optional) Of a job with `gang`: items that one rank does alone.  Pure.  An item that
     // waits for others must not be asked together with those of the other sort.
     bool (*is_solo)(const void *state, uint64_t item);
+    // (optional) An item asked whose outcome the driver has from another one: nobody runs
+    // it, it counts as done.  Pure, and known again once the item is restored.
+    bool (*answers)(const void *state, uint64_t item);
     // How the item space is laid out, for leases: items per grid point and the
     // number of the first one, as the workload sees it.  Default: one point, first 0.
     void (*layout)(const void *state,

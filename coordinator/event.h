@@ -96,6 +96,9 @@ struct event {
         const struct bin *params; // NULL: they have none
         uint64_t waits_for;
         bool is_waiting; // waits_for is meant
+        // Those of the new ones that the driver answers itself: done.
+        const uint64_t *answered;
+        uint64_t n_answered;
     } items;
     struct {
         enum job_state state; // JOB_DONE or JOB_FAILED

@@ -25,6 +25,17 @@ static struct rank *member(const struct gang *g, uint32_t i)
     return g->pod->ranks[g->first_rank + i];
 }
 
+static struct msg_go go_message(const struct gang *g, struct arena *a)
+{
+    struct msg_go m = g->go;
+    m.leases = arena_copy(a, g->go_leases, m.n_leases * sizeof *m.leases);
+    for (uint32_t i = 0; i < m.n_leases; i++) {
+        struct bin *params = &m.leases[i].params;
+        params->p = arena_copy(a, params->p, params->n);
+    }
+    return m;
+}
+
 static void send_all(struct gang *g, enum message_type type, struct effects *fx)
 {
     for (uint32_t i = 0; i < g->n_ranks; i++) {
@@ -38,10 +49,7 @@ static void send_all(struct gang *g, enum message_type type, struct effects *fx)
             m->prepare.first_rank = g->first_rank;
             m->prepare.n_ranks = g->n_ranks;
         } else if (type == MSG_GO) {
-            m->go = g->go;
-            m->go.leases = arena_copy(fx->arena, &g->go_lease, sizeof g->go_lease);
-            m->go.leases->params.p =
-                arena_copy(fx->arena, g->go_lease.params.p, g->go_lease.params.n);
+            m->go = go_message(g, fx->arena);
         } else {
             m->disarm.gang = g->number;
         }
@@ -96,6 +104,7 @@ static struct gang *gang_create(struct core *c, struct job *j, struct pod *p, ui
     g->n_ranks = j->spec.gang;
     g->armed = mem_alloc(g->n_ranks);
     g->went = mem_alloc(g->n_ranks);
+    g->go_params = arena_create();
     g->since = c->now;
     g->next = c->gangs;
     c->gangs = g;
@@ -140,34 +149,70 @@ static void advance_reserved(struct core *c, struct gang *g, struct effects *fx)
     send_all(g, MSG_PREPARE, fx);
 }
 
-static void go(struct core *c, struct gang *g, struct effects *fx)
+static void add_lease(struct core *c, struct gang *g, const struct unit *u)
+{
+    struct lease *l = lease_create(c, g->job, member(g, 0), u);
+    l->gang = g;
+    g->go_leases[g->go.n_leases++] =
+        (struct rec_lease){.lease = l->number,
+                           .job = g->job->spec.number,
+                           .first = u->first,
+                           .count = u->count,
+                           .attempt = u->attempt,
+                           .params = job_params(g->job, u, g->go_params)};
+}
+
+// How many leases of the job one GO may have: what takes about GO_TIME, and no more
+// than leaves something for its other gangs.
+static uint32_t go_size(const struct core *c, const struct gang *own, const struct unit *u)
+{
+    const struct job *j = own->job;
+    uint64_t gangs = 1, left = j->n_items - j->fresh + j->n_units;
+    for (const struct gang *g = c->gangs; g; g = g->next)
+        gangs += g->job == j && g != own;
+    double fit = j->item_ns > 0 ? (double)GO_TIME / (j->item_ns * u->count) : 1;
+    uint64_t share = left / (2 * gangs) + 1, most = GO_LEASES_MAX;
+    if (u->lone_go || fit < 2)
+        return 1;
+    most = fit < (double)most ? (uint64_t)fit : most;
+    return (uint32_t)(share < most ? share : most);
+}
+
+// False: nothing for a gang is there.
+static bool take_leases(struct core *c, struct gang *g)
 {
     struct unit u;
     struct job *j = g->job;
-    if (!job_has_work(c, j) || !job_take(c, j, false, &u))
+    uint32_t most = 1;
+    g->go.n_leases = 0;
+    arena_reset(g->go_params);
+    while (g->go.n_leases < most && job_has_work(c, j) && job_gangs_item(j, job_next_item(c, j))
+           && job_take(c, j, false, &u)) {
+        if (!g->go.n_leases) {
+            most = go_size(c, g, &u);
+        } else if (u.lone_go) {
+            job_push_unit(j, &u, true);
+            break;
+        }
+        add_lease(c, g, &u);
+    }
+    return g->go.n_leases > 0;
+}
+
+static void go(struct core *c, struct gang *g, struct effects *fx)
+{
+    if (!take_leases(c, g))
         return;
-    struct lease *l = lease_create(c, j, member(g, 0), &u);
-    l->gang = g;
     for (uint32_t i = 0; i < g->n_ranks; i++) {
-        schedule_send_job(c, member(g, i), j, fx);
+        schedule_send_job(c, member(g, i), g->job, fx);
         member(g, i)->moved = c->now;
     }
-    struct bin params = job_params(j, &u, fx->arena);
-    mem_free(g->go_params);
-    g->go_params = mem_copy(params.p, params.n);
-    g->go_lease = (struct rec_lease){.lease = l->number,
-                                     .job = j->spec.number,
-                                     .first = u.first,
-                                     .count = u.count,
-                                     .attempt = u.attempt,
-                                     .params = {g->go_params, params.n}};
-    g->step++;
-    g->go = (struct msg_go){.gang = g->number,
-                            .step = g->step,
-                            .n_leases = 1,
-                            .first_rank = g->first_rank,
-                            .n_ranks = g->n_ranks};
-    g->lease = l->number;
+    g->go.gang = g->number;
+    g->go.step = ++g->step;
+    g->go.first_rank = g->first_rank;
+    g->go.n_ranks = g->n_ranks;
+    g->n_left = g->go.n_leases;
+    memset(g->answered, 0, sizeof g->answered);
     g->state = GANG_GOING;
     g->since = c->now;
     g->resend = c->now + RESEND;
@@ -247,7 +292,7 @@ void gang_dissolve(struct core *c, struct gang *g, struct effects *fx)
             member(g, i)->gang = NULL;
     mem_free(g->armed);
     mem_free(g->went);
-    mem_free(g->go_params);
+    arena_destroy(g->go_params);
     mem_free(g);
     c->work_changed = true;
 }
@@ -261,19 +306,27 @@ void gang_free_adopted(struct core *c, struct rank *r, struct effects *fx)
     c->work_changed = true;
 }
 
+// True: a lease of the present step, heard of for the first time.
+static bool answers(struct gang *g, uint64_t lease)
+{
+    for (uint32_t i = 0; g->state == GANG_GOING && i < g->go.n_leases; i++)
+        if (g->go_leases[i].lease == lease && !g->answered[i])
+            return g->answered[i] = true;
+    return false;
+}
+
 void gang_on_result(struct core *c, uint64_t lease, struct effects *fx)
 {
-    for (struct gang *g = c->gangs; g; g = g->next) {
-        if (g->lease != lease || g->state != GANG_GOING)
-            continue;
-        g->lease = 0;
-        g->state = GANG_HELD;
-        g->since = c->now;
-        c->work_changed = true;
-        if (g->job->state != JOB_RUNNING)
-            gang_dissolve(c, g, fx);
+    struct gang *g = c->gangs;
+    while (g && !answers(g, lease))
+        g = g->next;
+    if (!g || --g->n_left)
         return;
-    }
+    g->state = GANG_HELD;
+    g->since = c->now;
+    c->work_changed = true;
+    if (g->job->state != JOB_RUNNING)
+        gang_dissolve(c, g, fx);
 }
 
 static bool others_wait(const struct core *c, const struct gang *g)

@@ -63,8 +63,9 @@ static void suspect(struct core *c, struct lease *l, struct effects *fx)
     // What served in peace for so long did not die of itself.
     if (j->spec.serves && c->now - l->granted > SERVED_WELL)
         u.crashes = 0;
-    bool counted = u.alone || gang;
+    bool counted = u.alone || (gang && (!l->gang || l->gang->go.n_leases == 1));
     u.alone = !gang;
+    u.lone_go = gang;
     if (counted && u.count == 1 && ++u.crashes >= j->spec.max_crashes) {
         char *text = arena_printf(
             fx->arena, "took %u pods with it while it ran alone: quarantined", u.crashes);
@@ -91,6 +92,7 @@ static void lose_leases(struct core *c, struct rank *r, struct effects *fx)
             suspect(c, l, fx);
         } else {
             struct unit u = l->unit;
+            u.lone_go = l->gang != NULL; // which of its GO it was cannot be told
             lease_give_back(c, l, &u);
             lease_end(c, l);
         }

@@ -66,10 +66,14 @@ static void replay_asked(struct shell *s, struct docket *r, const struct journal
         if (d->restore)
             d->restore(l->plan->state, l->n_items + i, &list->items[i]);
     }
+    uint64_t n_answered, *answered = drive_answered(l, n, a, &n_answered);
     l->n_items += n;
     turn_event(s, &(struct event){.type = EVENT_RECOVER_ASKED,
                                   .job = x->job,
-                                  .items = {.n_items = l->n_items, .params = params}});
+                                  .items = {.n_items = l->n_items,
+                                            .params = params,
+                                            .answered = answered,
+                                            .n_answered = n_answered}});
 }
 
 static void replay_extend(struct docket *r, const struct journal_entry *x)

@@ -300,6 +300,8 @@ void drive_attach(struct shell *s, struct docket *r, struct plan *p); // takes t
 MUST_CHECK enum error drive_submit(struct shell *s, struct docket *r, struct errtext *t);
 void drive_detach(struct docket *r);
 void drive_tell(struct shell *s, struct docket *r, const struct outcome *told);
+// Which of the next n items the driver answers itself, ascending; NULL: none.
+uint64_t *drive_answered(const struct live *l, uint64_t n, struct arena *a, uint64_t *n_out);
 void drive_reopen(struct shell *s, struct docket *r);
 void drive_reopened(struct docket *r);
 void drive_want_step(struct shell *s, struct docket *r);

@@ -8,16 +8,32 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/aiger.h"
 #include "common/buf.h"
+#include "common/mem.h"
 #include "common/utf8.h"
 #include "common/value.h"
 #include "common/yaml.h"
+#include "protocol/warm_study.h"
 #include "protocol/warm_table.h"
 
 // The bytes [from, to) of the job's text are replaced.
 struct patch {
     size_t from, to;
     struct buf text;
+};
+
+struct patches {
+    uint32_t n, cap;
+    struct patch *all;
+};
+
+// A file's name in the job, where it stands ("prior.earlier[0].trials"), the job's space.
+struct place {
+    const struct value *name;
+    const char *what;
+    const struct value *job;
+    const struct value *study; // which one of a database; NULL: its only one
 };
 
 const char *inline_base(const char *path, struct arena *a)
@@ -176,28 +192,51 @@ static enum error patch_prompts(const struct inline_source *s,
     return e ? e : find_scalar(s, name, p, t);
 }
 
-static enum error patch_warm_start(const struct inline_source *s,
-                                   const struct value *job,
-                                   struct arena *a,
-                                   struct patch *p,
-                                   struct errtext *t)
+// A study of Optuna, or a table.
+static enum error read_known(const struct place *at,
+                             const char *path,
+                             const struct buf *text,
+                             struct arena *a,
+                             struct value *out,
+                             struct errtext *t)
 {
-    const struct value *name = value_find(job, "warm_start");
+    const char *name = at->study && at->study->type == VALUE_STR ? at->study->s : NULL;
+
+    if (warm_study_is(text->bytes, text->n)) {
+        struct warm_study source = {path, name, at->job};
+        return warm_study_read(&source, a, out, t);
+    }
+    if (at->study)
+        return errtext_set(t, ERR_PARSE, "%s: a table, expected no `study` beside it", path);
+    if (text->full)
+        return errtext_set(t, ERR_LIMIT, "%s: larger than %d MiB", path, YAML_BYTES_MAX >> 20);
+    struct warm_table table = {buf_cstr(text), text->n, path, value_find(at->job, "space")};
+    return warm_table_read(&table, a, out, t);
+}
+
+// Trials of elsewhere as the list of them.
+static enum error patch_trials(const struct inline_source *s,
+                               const struct place *at,
+                               struct arena *a,
+                               struct patch *p,
+                               struct errtext *t)
+{
+    const struct value *name = at->name;
     const char *path = beside(s, name, a);
     struct buf text;
     struct value list;
 
     buf_init(&text, YAML_BYTES_MAX);
     enum error e = read_file(path, &text, t);
-    if (!e && text.full)
-        e = errtext_set(t, ERR_LIMIT, "%s: larger than %d MiB", path, YAML_BYTES_MAX >> 20);
-    struct warm_table table = {buf_cstr(&text), text.n, path, value_find(job, "space")};
     if (!e)
-        e = warm_table_read(&table, a, &list, t);
-    if (e)
-        (void)errtext_prefix(t, e, "%s:%u:%u: warm_start", s->file, name->line, name->column);
-    else
+        e = read_known(at, path, &text, a, &list, t);
+    if (!e)
         value_json(&list, &p->text);
+    if (!e && p->text.full)
+        e = errtext_set(t, ERR_LIMIT, "%s: more trials than %d MiB can carry", path,
+                        YAML_BYTES_MAX >> 20);
+    if (e)
+        (void)errtext_prefix(t, e, "%s:%u:%u: %s", s->file, name->line, name->column, at->what);
     buf_fini(&text);
     return e ? e : find_scalar(s, name, p, t);
 }
@@ -228,16 +267,36 @@ static enum error patch_model(const struct inline_source *s,
     return find_scalar(s, name, p, t);
 }
 
+// Valid until the next one.
+static struct patch *add_patch(struct patches *ps)
+{
+    if (ps->n == ps->cap) {
+        ps->cap = ps->cap ? 2 * ps->cap : 4;
+        ps->all = mem_realloc(ps->all, ps->cap * sizeof *ps->all);
+    }
+    ps->all[ps->n] = (struct patch){0};
+    buf_init(&ps->all[ps->n].text, YAML_BYTES_MAX);
+    return &ps->all[ps->n++];
+}
+
+static int compare_patches(const void *a, const void *b)
+{
+    const struct patch *x = a, *y = b;
+    return x->from < y->from ? -1 : x->from > y->from;
+}
+
 // In the order in which they stand.
-static const char *
-apply(const struct inline_source *s, const struct patch *p, struct arena *a, struct errtext *t)
+static const char *apply(const struct inline_source *s,
+                         const struct patches *ps,
+                         struct arena *a,
+                         struct errtext *t)
 {
     struct buf b;
     size_t at = 0;
-    int first = p[1].from < p[0].from;
     buf_init(&b, YAML_BYTES_MAX);
-    for (int i = 0; i < 2; i++) {
-        const struct patch *one = &p[i ^ first];
+    qsort(ps->all, ps->n, sizeof *ps->all, compare_patches);
+    for (uint32_t i = 0; i < ps->n; i++) {
+        const struct patch *one = &ps->all[i];
         if (!one->text.n || one->to <= one->from)
             continue;
         buf_put(&b, s->text + at, one->from - at);
@@ -258,10 +317,82 @@ static bool is_text(const struct value *v)
     return v && v->type == VALUE_STR && v->n && !memchr(v->s, 0, v->n);
 }
 
+// A circuit as the list of its features.
+static enum error patch_circuit(const struct inline_source *s,
+                                const struct place *at,
+                                struct arena *a,
+                                struct patch *p,
+                                struct errtext *t)
+{
+    const struct value *name = at->name;
+    const char *path = beside(s, name, a);
+    struct aiger_summary circuit;
+    struct buf bytes;
+
+    buf_init(&bytes, YAML_BYTES_MAX);
+    enum error e = read_file(path, &bytes, t);
+    if (!e && bytes.full)
+        e = errtext_set(t, ERR_LIMIT, "%s: larger than %d MiB", path, YAML_BYTES_MAX >> 20);
+    if (!e && (e = aiger_read(bytes.bytes, bytes.n, &circuit, t)))
+        (void)errtext_prefix(t, e, "%s", path);
+    if (e)
+        (void)errtext_prefix(t, e, "%s:%u:%u: %s", s->file, name->line, name->column, at->what);
+    for (int i = 0; !e && i < AIGER_FEATURES; i++)
+        buf_printf(&p->text, "%s%.17g", i ? ", " : "[", circuit.features[i]);
+    buf_puts(&p->text, e ? "" : "]");
+    buf_fini(&bytes);
+    return e ? e : find_scalar(s, name, p, t);
+}
+
+static enum error patch_earlier(const struct inline_source *s,
+                                const struct place *at,
+                                struct arena *a,
+                                struct patches *ps,
+                                struct errtext *t)
+{
+    struct place features = {value_find(at->name, "features"),
+                             arena_printf(a, "%s.features", at->what), at->job, NULL};
+    struct place trials = {value_find(at->name, "trials"),
+                           arena_printf(a, "%s.trials", at->what), at->job, NULL};
+    enum error e = OK;
+
+    if (is_text(features.name))
+        e = patch_circuit(s, &features, a, add_patch(ps), t);
+    if (!e && is_text(trials.name))
+        e = patch_trials(s, &trials, a, add_patch(ps), t);
+    return e;
+}
+
+static enum error patch_search(const struct inline_source *s,
+                               const struct value *job,
+                               struct arena *a,
+                               struct patches *ps,
+                               struct errtext *t)
+{
+    struct place warm = {value_find(job, "warm_start"), "warm_start", job,
+                         value_find(job, "study")};
+    struct place prior = {value_find(job, "prior"), "prior", job, NULL};
+    enum error e = OK;
+
+    if (is_text(warm.name))
+        e = patch_trials(s, &warm, a, add_patch(ps), t);
+    if (e || !prior.name || prior.name->type != VALUE_MAP)
+        return e;
+    const struct value *earlier = value_find(prior.name, "earlier");
+    e = patch_earlier(s, &prior, a, ps, t);
+    for (uint32_t i = 0; !e && earlier && earlier->type == VALUE_LIST && i < earlier->n; i++) {
+        struct place at = {&earlier->items[i], arena_printf(a, "prior.earlier[%u]", i), job,
+                           NULL};
+        if (at.name->type == VALUE_MAP)
+            e = patch_earlier(s, &at, a, ps, t);
+    }
+    return e;
+}
+
 static enum error make_patches(const struct inline_source *s,
                                const struct value *job,
                                struct arena *a,
-                               struct patch p[2],
+                               struct patches *ps,
                                struct errtext *t)
 {
     const struct value *kind = value_find(job, "kind");
@@ -269,15 +400,16 @@ static enum error make_patches(const struct inline_source *s,
     const struct value *model = value_find(job, "model");
     const char *name = is_text(kind) ? kind->s : "";
     bool generates = strcmp(name, "generate") == 0;
+    enum error e = OK;
 
     if (strcmp(name, "search") == 0)
-        return is_text(value_find(job, "warm_start")) ? patch_warm_start(s, job, a, &p[0], t)
-                                                      : OK;
+        return patch_search(s, job, a, ps, t);
     if (!generates && strcmp(name, "serve") != 0)
         return OK;
-    enum error e = generates && is_text(prompts) ? patch_prompts(s, prompts, a, &p[0], t) : OK;
+    if (generates && is_text(prompts))
+        e = patch_prompts(s, prompts, a, add_patch(ps), t);
     if (!e && is_text(model) && !is_attached(job, model))
-        e = patch_model(s, model, a, &p[1], t);
+        e = patch_model(s, model, a, add_patch(ps), t);
     return e;
 }
 
@@ -286,19 +418,21 @@ enum error inline_files(const struct inline_source *s,
                         const char **out,
                         struct errtext *t)
 {
-    struct patch p[2] = {{0}, {0}};
+    struct patches ps = {0};
     struct value job;
     *out = s->text;
     if (yaml_parse(s->text, s->n, s->file, a, &job, NULL))
         return OK; // the coordinator says what is wrong
-    for (int i = 0; i < 2; i++)
-        buf_init(&p[i].text, YAML_BYTES_MAX);
-    enum error e = make_patches(s, &job, a, p, t);
-    if (!e && (p[0].text.n || p[1].text.n))
-        *out = apply(s, p, a, t);
+    enum error e = make_patches(s, &job, a, &ps, t);
+    bool has_text = false;
+    for (uint32_t i = 0; i < ps.n; i++)
+        has_text = has_text || ps.all[i].text.n;
+    if (!e && has_text)
+        *out = apply(s, &ps, a, t);
     if (!e && !*out)
         e = ERR_LIMIT;
-    for (int i = 0; i < 2; i++)
-        buf_fini(&p[i].text);
+    for (uint32_t i = 0; i < ps.n; i++)
+        buf_fini(&ps.all[i].text);
+    mem_free(ps.all);
     return e;
 }

@@ -7,7 +7,10 @@
 //   prompts: FILE    (generate) becomes {file: FILE, jsonl: its text}, on the same line
 //   model: PATH      (generate, serve) relative, there, and no attachment: becomes
 //                    absolute, since workers have another directory
-//   warm_start: FILE (search) a table, becomes the list of its trials (warm_table.h)
+//   warm_start: FILE (search) a table, or an SQLite database of Optuna whose study is
+//                    named by `study`; becomes the list of its trials (warm_table.h,
+//                    warm_study.h); so do the trials of `prior`
+//   features: FILE   (search, in `prior`) a circuit, becomes its features (common/aiger.h)
 //
 // All else, and so every line and column in front of them, stays.
 //

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "protocol/warm_table.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "common/json.h"
@@ -14,6 +13,7 @@ enum role { ROLE_NONE, ROLE_STATE, ROLE_PARAM, ROLE_METRIC };
 struct column {
     const char *name;
     enum role role;
+    bool is_text; // of a sequence that is joined: digits are no number
 };
 
 struct table {
@@ -93,19 +93,19 @@ static enum error take_cell(struct table *w, const char **out, struct errtext *t
 
 // ---- what the space says -----------------------------------------------------------
 
-static bool has_parameter(const struct value *v, const char *name)
+const struct value *warm_table_parameter(const struct value *v, const char *name)
 {
-    for (uint32_t i = 0; v && v->type == VALUE_MAP && i < v->n; i++) {
+    const struct value *found = NULL;
+
+    for (uint32_t i = 0; !found && v && v->type == VALUE_MAP && i < v->n; i++) {
         const struct value *inner = &v->pairs[i].value;
         if (strcmp(v->pairs[i].key, name) == 0 && value_find(inner, "type"))
-            return true;
-        if (has_parameter(inner, name))
-            return true;
+            return inner;
+        found = warm_table_parameter(inner, name);
     }
-    for (uint32_t i = 0; v && v->type == VALUE_LIST && i < v->n; i++)
-        if (has_parameter(&v->items[i], name))
-            return true;
-    return false;
+    for (uint32_t i = 0; !found && v && v->type == VALUE_LIST && i < v->n; i++)
+        found = warm_table_parameter(&v->items[i], name);
+    return found;
 }
 
 static bool has_text(const struct value *v, const char *text)
@@ -121,25 +121,30 @@ static bool has_text(const struct value *v, const char *text)
     return false;
 }
 
-static struct column column_of(const struct table *w, const char *name)
+static struct column column_of(const struct table *w, const char *title)
 {
-    if (strncmp(name, "params.", 7) == 0)
-        return (struct column){name + 7, ROLE_PARAM};
-    if (strncmp(name, "metrics.", 8) == 0)
-        return (struct column){name + 8, ROLE_METRIC};
-    if (strcmp(name, "state") == 0)
-        return (struct column){name, ROLE_STATE};
-    if (strcmp(name, "trial") == 0 || !*name)
-        return (struct column){name, ROLE_NONE};
-    return (struct column){name, has_parameter(w->space, name) ? ROLE_PARAM : ROLE_METRIC};
+    struct column c = {.name = title, .role = ROLE_NONE};
+
+    if (strncmp(title, "params.", 7) == 0)
+        c = (struct column){.name = title + 7, .role = ROLE_PARAM};
+    else if (strncmp(title, "metrics.", 8) == 0)
+        c = (struct column){.name = title + 8, .role = ROLE_METRIC};
+    else if (strcmp(title, "state") == 0)
+        c.role = ROLE_STATE;
+    else if (strcmp(title, "trial") != 0 && *title)
+        c.role = warm_table_parameter(w->space, title) ? ROLE_PARAM : ROLE_METRIC;
+    const struct value *p =
+        c.role == ROLE_PARAM ? warm_table_parameter(w->space, c.name) : NULL;
+    c.is_text = p && value_find(p, "join");
+    return c;
 }
 
-static struct value value_of(const struct table *w, const char *cell)
+static struct value value_of(const struct table *w, const struct column *c, const char *cell)
 {
     struct value v;
     struct errtext t;
 
-    if (has_text(w->space, cell) || json_parse(cell, strlen(cell), w->a, &v, &t))
+    if (c->is_text || has_text(w->space, cell) || json_parse(cell, strlen(cell), w->a, &v, &t))
         return value_str(w->a, cell);
     return v;
 }
@@ -164,7 +169,7 @@ static enum error take_titles(struct table *w, struct errtext *t)
 static void
 put(struct table *w, const struct column *c, const char *cell, struct value *p, struct value *m)
 {
-    struct value v = *cell ? value_of(w, cell) : value_null();
+    struct value v = *cell ? value_of(w, c, cell) : value_null();
 
     if (c->role == ROLE_PARAM && v.type != VALUE_NULL)
         (void)value_set(w->a, p, c->name, v);

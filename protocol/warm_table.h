@@ -12,6 +12,7 @@
 #ifndef PROTOCOL_WARM_TABLE_H
 #define PROTOCOL_WARM_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/arena.h"
@@ -30,5 +31,8 @@ MUST_CHECK enum error warm_table_read(const struct warm_table *table,
                                       struct arena *a,
                                       struct value *out,
                                       struct errtext *t);
+
+// The parameter of that name in the space, at any depth; NULL: none.
+const struct value *warm_table_parameter(const struct value *space, const char *name);
 
 #endif

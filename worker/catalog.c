@@ -24,6 +24,9 @@ const struct workload *const workloads[] = {
     &workload_fleet_ppo,
     &workload_dram,
     &workload_proxy,
+    &workload_prism,
+    &workload_txn,
+    &workload_judge,
     NULL,
     // clang-format on
 };
@@ -160,6 +163,7 @@ struct value catalog_entry(const struct workload *w, struct arena *a)
     set_true(a, &v, "collective", w->collective);
     set_true(a, &v, "commands", w->commands);
     set_true(a, &v, "open_names", w->open_names);
+    set_true(a, &v, "pure", w->pure);
     set_true(a, &v, "volatile", w->volatile_metrics);
     value_set(a, &v, "stall_ms", value_int(w->stall_ms));
     return v;

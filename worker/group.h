@@ -22,6 +22,10 @@ void group_barrier(struct group *g);
 void group_bcast(struct group *g, void *p, size_t n, uint32_t root);
 // every rank gives n bytes, every rank gets size * n bytes in rank order
 void group_allgather(struct group *g, const void *in, size_t n, void *out);
+// Every rank gives n rows of bytes[rank] bytes, every rank gets the n rows with the
+// ranks' parts side by side; `bytes` is the same on all.
+void group_gather_rows(
+    struct group *g, const void *in, size_t n, const size_t *bytes, void *out);
 // Tree sum over `parts` logical parts (the job's number, a power of two or
 // not), each a vector of n floats; rank r holds the parts p with
 // p * size / parts == r in `in` one behind the other, and every rank gets the

@@ -32,6 +32,12 @@ void group_allgather(struct group *g, const void *in, size_t n, void *out)
     g->ops->allgather(g, in, n, out);
 }
 
+void group_gather_rows(
+    struct group *g, const void *in, size_t n, const size_t *bytes, void *out)
+{
+    g->ops->gather_rows(g, in, n, bytes, out);
+}
+
 void group_tree_sum(struct group *g, const float *in, uint32_t parts, size_t n, float *out)
 {
     assert(parts > 0);
@@ -131,6 +137,12 @@ static void local_allgather(struct group *g, const void *in, size_t n, void *out
 }
 
 static void
+local_gather_rows(struct group *g, const void *in, size_t n, const size_t *bytes, void *out)
+{
+    local_allgather(g, in, n * bytes[0], out);
+}
+
+static void
 local_tree_sum(struct group *g, const float *in, uint32_t parts, size_t n, float *out)
 {
     float *copy = group_scratch(g, parts * n);
@@ -172,6 +184,7 @@ struct group *group_local_create(void)
         .barrier = local_barrier,
         .bcast = local_bcast,
         .allgather = local_allgather,
+        .gather_rows = local_gather_rows,
         .tree_sum = local_tree_sum,
         .alltoall = local_allgather, // of one rank they are the same
         .alltoallv = local_alltoallv,

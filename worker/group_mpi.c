@@ -7,17 +7,25 @@
 #include <mpi.h>
 
 #include "common/mem.h"
+#include "worker/group_board.h"
 #include "worker/group_ops.h"
+#include "worker/pod.h"
 #include "worker/tensor/kernels.h"
 
 // MPI counts with an int: larger buffers go in parts.
 enum { PART_BYTES = 1 << 30, PART_FLOATS = PART_BYTES / 4 };
 enum { TAG_CREATE = 1, TAG_TREE = 2, TAG_BLOCK = 3 };
 
+// A group that has gathered so often is given a board, where its ranks share memory.
+enum { BOARD_AFTER = 8 };
+
 struct group_mpi {
     struct group base;
     MPI_Comm comm;
     uint32_t rank, size;
+    uint32_t n_gathers; // up to BOARD_AFTER
+    struct group_board *board;
+    size_t *bytes; // [size] scratch
 };
 
 static const struct group_mpi *of(const struct group *g)
@@ -49,12 +57,80 @@ static void mpi_bcast(struct group *g, void *p, size_t n, uint32_t root)
     }
 }
 
+// ---- gathers -------------------------------------------------------------------------
+
+// Messages that MPI still holds leave only while somebody calls it.
+static void poke(void *arg)
+{
+    int flag;
+    MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, ((const struct group_mpi *)arg)->comm, &flag,
+               MPI_STATUS_IGNORE);
+}
+
+// Whether this gather, which every rank makes, goes by the board.
+static bool by_board(struct group *g)
+{
+    struct group_mpi *m = (struct group_mpi *)g;
+    if (m->n_gathers == BOARD_AFTER)
+        return m->board;
+    if (++m->n_gathers < BOARD_AFTER)
+        return false;
+    struct group *node = group_node(g);
+    ((struct group_mpi *)node)->n_gathers = BOARD_AFTER; // it makes a board, and has none
+    if (group_size(node) == m->size)
+        m->board = group_board_create(node, m->size > pod_cpus(), poke, m);
+    group_destroy(node);
+    return m->board;
+}
+
+// As many rows at a time as MPI can count, in the ranks' order; then side by side.
+static void
+gather_by_mpi(struct group *g, const char *in, size_t n, const size_t *bytes, char *out)
+{
+    const struct group_mpi *m = of(g);
+    int *counts = mem_alloc(2 * m->size * sizeof *counts), *at = counts + m->size;
+    size_t stride = 0;
+    for (uint32_t r = 0; r < m->size; r++)
+        stride += bytes[r];
+    assert(stride <= PART_BYTES);
+    size_t most = stride ? PART_BYTES / stride : n, rows;
+    for (; n && stride; n -= rows, in += rows * bytes[m->rank]) {
+        rows = n < most ? n : most;
+        char *side = (char *)group_scratch(g, (rows * stride + 3) / sizeof(float));
+        for (uint32_t r = 0, first = 0; r < m->size; first += (uint32_t)counts[r++]) {
+            counts[r] = (int)(rows * bytes[r]);
+            at[r] = (int)first;
+        }
+        MPI_Allgatherv(in, counts[m->rank], MPI_BYTE, side, counts, at, MPI_BYTE, m->comm);
+        for (size_t i = 0; i < rows; i++)
+            for (uint32_t r = 0; r < m->size; out += bytes[r++])
+                memcpy(out, side + at[r] + i * bytes[r], bytes[r]);
+    }
+    group_scratch_done(g);
+    mem_free(counts);
+}
+
+static void
+mpi_gather_rows(struct group *g, const void *in, size_t n, const size_t *bytes, void *out)
+{
+    if (by_board(g))
+        group_board_gather(of(g)->board, in, n, bytes, out);
+    else
+        gather_by_mpi(g, in, n, bytes, out);
+}
+
 // In parts of each rank's bytes: MPI puts a part of every rank side by side, so
 // all but a single part take a detour.
 static void mpi_allgather(struct group *g, const void *in, size_t n, void *out)
 {
     const struct group_mpi *m = of(g);
     size_t most = PART_BYTES / m->size;
+    if (by_board(g)) {
+        for (uint32_t r = 0; r < m->size; r++)
+            m->bytes[r] = n;
+        group_board_gather(m->board, in, 1, m->bytes, out);
+        return;
+    }
     if (n <= most) {
         MPI_Allgather(in, (int)n, MPI_BYTE, out, (int)n, MPI_BYTE, m->comm);
         return;
@@ -171,6 +247,8 @@ static void mpi_alltoall(struct group *g, const void *in, size_t n, void *out)
 static void mpi_destroy(struct group *g)
 {
     struct group_mpi *m = (struct group_mpi *)g;
+    group_board_destroy(m->board);
+    mem_free(m->bytes);
     MPI_Comm_free(&m->comm);
     mem_free(m);
 }
@@ -182,7 +260,9 @@ static struct group *of_comm(MPI_Comm comm, uint32_t size)
     struct group_mpi *m = mem_alloc(sizeof *m);
     int rank;
     MPI_Comm_rank(comm, &rank);
-    *m = (struct group_mpi){{.ops = &ops}, comm, (uint32_t)rank, size};
+    *m = (struct group_mpi){
+        .base = {.ops = &ops}, .comm = comm, .rank = (uint32_t)rank, .size = size};
+    m->bytes = mem_alloc(size * sizeof *m->bytes);
     return &m->base;
 }
 
@@ -210,6 +290,7 @@ static const struct group_ops ops = {
     .barrier = mpi_barrier,
     .bcast = mpi_bcast,
     .allgather = mpi_allgather,
+    .gather_rows = mpi_gather_rows,
     .tree_sum = mpi_tree_sum,
     .alltoall = mpi_alltoall,
     .alltoallv = mpi_alltoallv,

@@ -20,6 +20,8 @@ struct group_ops {
     void (*barrier)(struct group *g);
     void (*bcast)(struct group *g, void *p, size_t n, uint32_t root);
     void (*allgather)(struct group *g, const void *in, size_t n, void *out);
+    void (*gather_rows)(
+        struct group *g, const void *in, size_t n, const size_t *bytes, void *out);
     void (*tree_sum)(struct group *g, const float *in, uint32_t parts, size_t n, float *out);
     void (*alltoall)(struct group *g, const void *in, size_t n, void *out);
     void (*alltoallv)(

@@ -336,6 +336,7 @@ static enum error start_link(struct rank *r, struct errtext *t)
                  .fetch = fetch,
                  .keep = keep,
                  .scratch = r->dir.own,
+                 .shared = r->dir.base,
                  .sandbox = r->sandbox},
         .spin_ns = crowded ? 0 : MAIN_SPIN,
     };

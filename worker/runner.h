@@ -49,6 +49,7 @@ struct runner_host {
     bool (*take)(void *ctx, int64_t wait_ns, struct msg_serve *out);
     void (*tell)(void *ctx, uint64_t lease, const struct rec_piece *p);
     const char *scratch; // a directory of this rank, for files of open jobs
+    const char *shared;  // one that all ranks of the machine share; NULL: none
     struct sandbox *sandbox;
     _Atomic uint64_t *progress; // counts up while a workload moves
     uint32_t open_max;          // workloads kept open at most; 0: 8

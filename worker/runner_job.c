@@ -203,6 +203,7 @@ static enum error open_workload(struct runner *r, struct runner_job *j, struct e
         .n_files = j->def.n_files,
         .reproducible = j->def.reproducible,
         .scratch = r->host.scratch,
+        .shared = r->host.shared,
         .sandbox = r->host.sandbox,
     };
     return j->workload->open ? j->workload->open(&w, &j->state, t) : OK;

@@ -294,6 +294,7 @@ static void run_gang(struct work *w, const struct order_gang *g)
         const struct rec_lease *l = &g->leases[i];
         struct rec_result result;
         int64_t start = w->now;
+        flush_before(w, l);
         begin(w, l);
         enum error e = runner_run(w->runner, l, group, report_of(w)->arena, &w->now, &result);
         bool root = group_rank(group) == 0;

@@ -90,6 +90,7 @@ struct workload_job {
     uint32_t n_files;
     bool reproducible;
     const char *scratch;     // a directory of this rank, exists, private
+    const char *shared;      // one that all ranks of the machine share; NULL: none
     struct sandbox *sandbox; // the rank's command helper; NULL in tests without one
 };
 
@@ -197,6 +198,7 @@ struct workload {
                       // arguments; rank 0 of the group returns the results
     bool commands;    // runs the user's commands: needs the coordinator's --allow-exec
     bool open_names;  // a search space may have names that `params` has not
+    bool pure;        // metrics depend on params and the job's seed alone, not on the item
     bool volatile_metrics; // (optional) metrics measure time: not reproducible
     int64_t stall_ms;      // see Time
     // (optional) What the parameter table cannot say; also run by --catalog users. Text names

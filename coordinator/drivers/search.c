@@ -39,6 +39,7 @@ static enum error create(const struct driver_setup *setup, void **state, struct 
 
     s->arena = arena_create();
     s->scratch = arena_create();
+    map_init(&s->asked_warm);
     enum error e = search_parse(s, setup, t);
     if (e) {
         destroy(s);
@@ -60,6 +61,7 @@ static void destroy(void *state)
         s->algorithm->destroy(s->chooser);
     if (s->history.walk)
         history_fini(&s->history);
+    map_fini(&s->asked_warm);
     mem_free(s->trials);
     mem_free(s->best);
     mem_free(s->curve);
@@ -75,14 +77,43 @@ static enum driver_wants wants(const void *state)
 }
 
 // --- trials -------------------------------------------------------------------------
+// The first trial at the point.  A point of warm_start has a record before the trials.
+static bool find_asked(struct search *s, const struct point *p, uint32_t *trial)
+{
+    uint32_t record;
+    uint64_t first;
+
+    if (!p->n || !history_find(&s->history, p, &record))
+        return false;
+    if (record >= s->history.n_warm) {
+        *trial = record - s->history.n_warm;
+        return true;
+    }
+    uint64_t key = point_key(p);
+    if (!map_find(&s->asked_warm, key, &first)) {
+        map_set(&s->asked_warm, key, s->n_asked);
+        return false;
+    }
+    *trial = (uint32_t)first;
+    return true;
+}
+
+// A point that was asked before is no work where the evaluator is pure, whether its
+// outcome is here or not.  That follows from the points alone, so it is the same in every
+// run and after a restart.
 static void add_trial(struct search *s, const struct point *p)
 {
+    struct trial new = {.metrics = value_null()};
+
     if (s->n_asked == s->cap_trials) {
         s->cap_trials = s->cap_trials ? s->cap_trials * 2 : 64;
         s->trials = mem_realloc(s->trials, s->cap_trials * sizeof *s->trials);
     }
+    new.is_copy = s->is_pure &&find_asked(s, p, &new.of);
+    s->n_copies += new.is_copy;
+    s->n_in_a_row = new.is_copy ? s->n_in_a_row + 1 : 0;
     (void)history_ask(&s->history, p);
-    s->trials[s->n_asked++] = (struct trial){.metrics = value_null()};
+    s->trials[s->n_asked++] = new;
 }
 
 static void restore(void *state, uint64_t item, const struct value *params)
@@ -124,7 +155,7 @@ static void take_outcome(struct search *s, uint64_t item, struct value metrics, 
 {
     struct trial *trial = item < s->n_asked ? &s->trials[item] : NULL;
 
-    if (!trial || (trial->has_outcome && !again))
+    if (!trial || trial->is_copy || (trial->has_outcome && !again))
         return;
     if (s->is_reproducible && s->volatiles && metrics.type == VALUE_MAP)
         metrics = without_volatile(s, &metrics);
@@ -193,6 +224,8 @@ static bool ask_next(struct search *s)
 
     if (s->n_asked < s->n_enqueued)
         p = &s->enqueued[s->n_asked];
+    else if (s->n_in_a_row >= SEARCH_COPIES_MAX)
+        return false;
     else if (algorithm_ask(s->algorithm, s->chooser, &s->history, s->n_asked, &s->next))
         return false;
     add_trial(s, p);
@@ -214,14 +247,19 @@ static bool may_ask(const struct search *s, uint32_t n_told)
            && (!a->needs || n_told >= a->needs(s->chooser, s->n_asked));
 }
 
+static void score_known(struct search *s)
+{
+    while (s->n_scored < s->n_asked && search_outcome(s, s->n_scored)->has_outcome)
+        search_score(s, s->n_scored++);
+}
+
 // Ask and tell in the order that the window prescribes.  The last trials are told
 // only when an extension needs them.
 static void advance(struct search *s)
 {
     struct history *h = &s->history;
 
-    while (s->n_scored < s->n_asked && s->trials[s->n_scored].has_outcome)
-        search_score(s, s->n_scored++);
+    score_known(s);
     while (!s->is_exhausted) {
         uint32_t n_told = h->n_told - h->n_warm; // trials
         uint32_t n_asked = s->n_asked;           // restored ones may be ahead of the window
@@ -231,7 +269,14 @@ static void advance(struct search *s)
             tell_next(s);
         else
             break;
+        score_known(s); // the one just asked may be a copy
     }
+}
+
+static bool answers(const void *state, uint64_t item)
+{
+    const struct search *s = state;
+    return item < s->n_asked && s->trials[item].is_copy;
 }
 
 static void step(void *state, struct driver_output *out)
@@ -265,13 +310,24 @@ static void step(void *state, struct driver_output *out)
 }
 
 static const char *const keys[] = {
-    "space",  "where",  "objectives", "constraints", "derived",  "algorithm",
-    "trials", "window", "warm_start", "enqueue",     "volatile", NULL,
+    "space",     "where",  "objectives", "constraints", "derived",
+    "algorithm", "trials", "window",     "warm_start",  "enqueue",
+    "volatile",  "pure",   "prior",      "study",       NULL,
 };
 
 const struct driver search_driver = {
     .name = "search",
-    .help = "Looks for the point of a space that is best by one or several objectives.",
+    .help = "Looks for the point of a space that is best by one or several objectives.  No "
+            "algorithm asks a point twice while others are left.  Where the evaluator is pure "
+            "(the workload says so; of exec the job, by `pure: true`), a point that comes "
+            "again all the same (by `enqueue`, or where only some branches of the space are "
+            "finite) is a trial that nobody runs: it counts, it has the outcome of the first "
+            "one, failures included, and the algorithm is told it in its turn.  The history's "
+            "row says `memo`: the trial it copies; `stats.memo_hits` counts them.  1000 of "
+            "them in a row end the job: the space is exhausted.  `warm_start` takes a list of "
+            "{params, metrics}, the name of a table (CSV) or that of an SQLite database of "
+            "Optuna, of which `study` names the study; what it brings is told before the first "
+            "trial and never asked.",
     .keys = keys,
     .wants = wants,
     .create = create,
@@ -280,4 +336,5 @@ const struct driver search_driver = {
     .step = step,
     .restore = restore,
     .extend = extend,
+    .answers = answers,
 };

@@ -5,6 +5,7 @@
 #include "common/expr.h"
 #include "coordinator/drivers/search_state.h"
 #include "coordinator/params.h"
+#include "coordinator/search/prior.h"
 #include "coordinator/spec.h"
 
 enum { WINDOW_DEFAULT = 16, WINDOW_MAX = 65536, LIST_MAX = 100000 };
@@ -65,6 +66,27 @@ static enum error parse_warm_start(struct search *s, const struct spec *job)
     return e;
 }
 
+// What earlier jobs say, for an algorithm that listens.
+static enum error parse_prior(struct search *s, const struct spec *job)
+{
+    struct prior_reader reader = {s->space, &s->objectives, s->history.walk, s->arena};
+    const struct value *v = spec_find(job, "prior");
+    const char *names[64], *own = s->algorithm->name;
+    char takers[256];
+    uint32_t n = 0;
+
+    if (v && !s->algorithm->takes_prior) {
+        for (uint32_t i = 0; algorithms[i] && n < 63; i++)
+            if (algorithms[i]->takes_prior)
+                names[n++] = algorithms[i]->name;
+        names[n] = NULL;
+        spec_join(names, takers, sizeof takers);
+        return spec_fail(job, v, "prior: algorithm '%s' takes none, expected one of: %s", own,
+                         takers);
+    }
+    return prior_parse(job, &reader, &s->history.prior);
+}
+
 // --- measured times ---------------------------------------------------------------
 bool search_is_volatile(const struct search *s, const char *metric)
 {
@@ -108,6 +130,23 @@ static enum error check_volatile(const struct search *s, const struct spec *job)
     return e;
 }
 
+// A workload that is not pure knows more than the point: the item's number, a clock.
+static enum error
+parse_pure(struct search *s, const struct driver_workload *w, const struct spec *job)
+{
+    bool is_pure = w->catalog && params_flag(w->catalog, "pure");
+    bool runs_commands = !w->catalog || params_flag(w->catalog, "commands");
+
+    s->is_pure = is_pure && s->is_reproducible;
+    enum error e = spec_bool(job, "pure", &s->is_pure);
+    if (!e && s->is_pure && !is_pure && !runs_commands)
+        return spec_fail(job, spec_find(job, "pure"),
+                         "pure: true is not so of '%s', whose outcome does not depend on its "
+                         "parameters alone, expected no such key",
+                         w->name);
+    return e;
+}
+
 static enum error parse_counts(struct search *s, const struct spec *job)
 {
     int64_t trials = 0, window = WINDOW_DEFAULT;
@@ -138,12 +177,12 @@ enum error search_parse(struct search *s, const struct driver_setup *setup, stru
         || (e = parse_counts(s, &job))
         || (e = spec_bool(&job, "reproducible", &s->is_reproducible))
         || (e = spec_strs(&job, "volatile", 0, 64, &s->volatiles))
-        || (e = check_volatile(s, &job)))
+        || (e = check_volatile(s, &job)) || (e = parse_pure(s, &setup->workload, &job)))
         return e;
     history_init(&s->history, s->space, &s->objectives, setup->seed);
     s->history.window = s->window;
     s->next = point_room(s);
-    if ((e = parse_enqueue(s, &job)))
+    if ((e = parse_enqueue(s, &job)) || (e = parse_prior(s, &job)))
         return e;
     return parse_warm_start(s, &job);
 }

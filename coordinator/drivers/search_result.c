@@ -85,12 +85,16 @@ void search_score(struct search *s, uint32_t trial)
 {
     struct record *r = search_record(s, trial);
     struct value params = value_map();
-    struct value *metrics = &s->trials[trial].metrics;
+    struct trial *own = &s->trials[trial];
 
-    if (s->objectives.n_derived)
+    if (s->objectives.n_derived && !own->is_copy)
         params = space_decode(s->space, &r->point, s->scratch);
-    r->score = objective_score(&s->objectives, metrics->type == VALUE_MAP ? metrics : NULL,
-                               &params, s->arena);
+    if (own->is_copy)
+        r->score = search_record(s, own->of)->score;
+    else
+        r->score = objective_score(&s->objectives,
+                                   own->metrics.type == VALUE_MAP ? &own->metrics : NULL,
+                                   &params, s->arena);
     s->n_failed += r->score.verdict == SCORE_FAILED;
     s->n_infeasible += r->score.verdict == SCORE_INFEASIBLE;
     take_into_best(s, trial);
@@ -110,7 +114,7 @@ static struct value trial_value(const struct search *s, uint32_t trial, struct a
 
     put(a, &v, "trial", value_uint(trial));
     put(a, &v, "params", space_decode(s->space, &search_record(s, trial)->point, a));
-    put(a, &v, "metrics", s->trials[trial].metrics);
+    put(a, &v, "metrics", search_outcome(s, trial)->metrics);
     return v;
 }
 
@@ -164,6 +168,8 @@ static void write_history(struct search *s, struct buf *out)
         const struct score *score = &search_record(s, i)->score;
         struct value v = trial_value(s, i, s->scratch);
         put(s->scratch, &v, "state", value_str(s->scratch, verdicts[score->verdict]));
+        if (s->trials[i].is_copy)
+            put(s->scratch, &v, "memo", value_uint(s->trials[i].of));
         value_json(&v, out);
         buf_puts(out, "\n");
         arena_reset(s->scratch);
@@ -197,11 +203,23 @@ static struct value stats_value(const struct search *s, struct arena *a)
         isfinite(s->space->n_points) ? value_float(s->space->n_points)
                                      : value_str(a, "infinite"));
     put(a, &v, "space_parameters", value_uint(s->space->n_slots));
+    if (s->is_pure)
+        put(a, &v, "memo_hits", value_uint(s->n_copies));
     if (s->objectives.n == 1)
         put(a, &v, "curve", curve_value(s, a));
     if (remark)
         put(a, &v, "remark", value_str(a, remark));
     return v;
+}
+
+static struct value exhausted_note(const struct search *s, struct arena *a)
+{
+    if (!s->n_copies)
+        return value_printf(a, "the space has no further point; %u of %u trials were made",
+                            s->n_scored, s->n_trials);
+    return value_printf(
+        a, "the space has no further point; %u of %u trials were made, %u of them distinct",
+        s->n_scored, s->n_trials, s->n_scored - s->n_copies);
 }
 
 void search_finish(struct search *s, struct driver_output *out)
@@ -229,12 +247,13 @@ void search_finish(struct search *s, struct driver_output *out)
     put(a, &v, "window", value_uint(s->window));
     put(a, &v, "history", value_str(a, hex));
     if (s->is_exhausted)
-        put(a, &v, "note",
-            value_printf(a, "the space has no further point; %u of %u trials were made",
-                         s->n_scored, s->n_trials));
+        put(a, &v, "note", exhausted_note(s, a));
     out->result = v;
     out->stats = stats_value(s, a);
     out->why_no_digest = s->why_no_digest;
+    // Failed copies are no failed items, by which a job would be known to have failed.
+    if (s->n_copies && s->n_failed == s->n_scored)
+        out->why_failed = "every trial failed";
     if (!s->is_reproducible)
         out->why_no_digest = "the job says reproducible: false";
     out->blobs = blob;

@@ -12,6 +12,8 @@
 
 struct trial {
     bool has_outcome;
+    bool is_copy; // of an earlier trial `of` at the same point: never run, its outcome
+    uint32_t of;
     struct value metrics; // with the derived ones once scored; null: failed
 };
 
@@ -39,7 +41,11 @@ struct search {
     uint32_t n_reported;  // that the caller knows
     uint32_t n_scored;    // a prefix whose outcomes are all there
     uint32_t n_failed, n_infeasible;
-    bool is_exhausted; // nothing is left to ask
+    bool is_pure;          // the evaluator's outcome depends on the point alone
+    uint32_t n_copies;     // of those asked
+    uint32_t n_in_a_row;   // copies at their end
+    struct map asked_warm; // key of a point of warm_start -> the first trial there
+    bool is_exhausted;     // nothing is left to ask
     bool has_news;
     bool must_retell; // an outcome that the algorithm knows has changed
     const char *why_no_digest;
@@ -50,7 +56,8 @@ struct search {
     uint32_t *curve;
 };
 
-enum { SEARCH_TRIALS_MAX = 100000000 };
+// An algorithm that asks so many known points one behind the other has no others.
+enum { SEARCH_TRIALS_MAX = 100000000, SEARCH_COPIES_MAX = 1000 };
 
 MUST_CHECK enum error
 search_parse(struct search *s, const struct driver_setup *setup, struct errtext *t);
@@ -65,6 +72,13 @@ void search_finish(struct search *s, struct driver_output *out);
 static inline struct record *search_record(const struct search *s, uint32_t trial)
 {
     return &s->history.records[s->history.n_warm + trial];
+}
+
+// Whose outcome the trial has: its own, or that of the one it is a copy of.
+static inline struct trial *search_outcome(const struct search *s, uint32_t trial)
+{
+    struct trial *own = &s->trials[trial];
+    return own->is_copy ? &s->trials[own->of] : own;
 }
 
 #endif

@@ -46,6 +46,7 @@ struct algorithm {
     const char *help;    // a sentence or two
     const char *source;  // what it follows
     const struct knob *knobs;
+    bool takes_prior; // of a job that has one (prior.h)
     void *(*create)(const struct history *h, const double *knobs);
     void (*destroy)(void *state);
     // (optional) The record was told; in order.

@@ -23,9 +23,12 @@ struct record {
     struct score score; // once known; algorithms look only once it is told
 };
 
+struct prior;
+
 struct history {
     const struct space *space;
     const struct objectives *objectives;
+    const struct prior *prior; // what earlier jobs say (prior.h), or NULL
     uint64_t seed;
     // Trial i is asked once the trials up to i - window are told; 0: not known.
     uint32_t window;

@@ -4,9 +4,19 @@
 #include "common/math.h"
 #include "common/mem.h"
 #include "coordinator/search/algorithm.h"
+#include "coordinator/search/prior.h"
 #include "coordinator/search/standing.h"
 
-enum knob_index { KNOB_EXPLORATION, KNOB_BISECT, KNOB_IMITATION };
+enum knob_index {
+    KNOB_EXPLORATION,
+    KNOB_BISECT,
+    KNOB_IMITATION,
+    KNOB_PUCT,
+    KNOB_WEIGHT,
+    KNOB_RETRIEVAL,
+    KNOB_TEMPERATURE,
+    KNOB_THRESHOLD,
+};
 
 enum { ENTITY_ASK = 1 };
 
@@ -22,6 +32,15 @@ static const struct knob knobs_table[] = {
      "choose along ordered values by halving, so that neighbours share what is learnt"},
     {"imitation", KNOB_FLOAT, 0, 1, 0.8,
      "share of a rollout's decisions that are those of a good earlier trial; 0: chance alone"},
+    {"puct", KNOB_BOOL, 0, 1, 0,
+     "go on where M/(1+N) + weight P sqrt(1+N_s)/(1+N) is greatest (M: sum of utilities, N: "
+     "visits, N_s: the parent's, P: the prior); always so with a `prior`"},
+    {"weight", KNOB_FLOAT, 0, 100, 1.38, "of the prior in that rule"},
+    {"retrieval", KNOB_BOOL, 0, 1, 1,
+     "trust the nearest earlier job by alpha = 1 - sigma(temperature (delta - threshold)), "
+     "delta: cosine distance of the features; false: alpha = 1"},
+    {"temperature", KNOB_FLOAT, 0, 1e6, 100, "how sharply trust falls with distance"},
+    {"threshold", KNOB_FLOAT, 0, 2, 0.007, "distance at which trust is one half"},
     {0},
 };
 
@@ -41,6 +60,10 @@ struct mcts {
     double exploration;
     bool bisects;
     double imitation;
+    bool is_puct;
+    double weight;
+    double trust;  // alpha; 0 without a prior
+    double *share; // scratch of a decision: the prior of each option
     uint32_t n_nodes, cap_nodes;
     struct node *nodes;
     // Scratch of an ask: the pending points that took the path so far.
@@ -72,6 +95,15 @@ static void *create(const struct history *h, const double *knobs)
     m->exploration = knobs[KNOB_EXPLORATION];
     m->bisects = knobs[KNOB_BISECT] != 0;
     m->imitation = knobs[KNOB_IMITATION];
+    m->is_puct = knobs[KNOB_PUCT] != 0 || h->prior;
+    m->weight = knobs[KNOB_WEIGHT];
+    if (h->prior) {
+        m->share = mem_alloc(PRIOR_OPTIONS_MAX * sizeof *m->share);
+        m->trust = knobs[KNOB_RETRIEVAL] == 0
+                       ? 1
+                       : prior_trust(prior_distance(h->prior), knobs[KNOB_TEMPERATURE],
+                                     knobs[KNOB_THRESHOLD]);
+    }
     (void)add_node(m, 0);
     return m;
 }
@@ -84,6 +116,7 @@ static void destroy(void *state)
     standing_destroy(m->standing);
     mem_free(m->nodes);
     mem_free(m->pending);
+    mem_free(m->share);
     mem_free(m);
 }
 
@@ -197,6 +230,8 @@ struct ask_state {
     struct mcts *mcts;
     uint32_t node;
     bool is_rollout;
+    const struct point *path;  // so far
+    const double *share;       // of the decision's options by the prior; NULL: equal
     const struct point *model; // to imitate; NULL: none
     double stray;              // chance to leave the tree: its best point is known already
     struct rng rng;
@@ -242,6 +277,12 @@ struct choice {
     uint64_t n_new; // parts never tried, of which one is drawn
 };
 
+struct puct {
+    uint64_t part, new_part;
+    double bound, new_bound;
+    double new_share; // of all that were never tried
+};
+
 // UCT with a virtual loss for each pending point.
 static void weigh(struct ask_state *a,
                   const struct decision *d,
@@ -269,6 +310,64 @@ static void weigh(struct ask_state *a,
     }
 }
 
+// Of the options that are left in r, those in p.
+static double share_of(const struct ask_state *a,
+                       const struct decision *d,
+                       const struct span *r,
+                       const struct span *p)
+{
+    double all = 0, in = 0;
+
+    if (!a->share && !d->allowed)
+        return (double)(p->high - p->low) / (double)(r->high - r->low);
+    for (uint64_t k = r->low; k < r->high; k++) {
+        double x = a->share ? a->share[k] : d->allowed[k];
+        all += x;
+        in += k >= p->low && k < p->high ? x : 0;
+    }
+    return all > 0 ? in / all : 0;
+}
+
+// The rule of ABC-RL, with the same virtual loss.  Of those never tried one is drawn by its
+// share: the greatest would follow the order of a policy however little it is trusted.
+static void weigh_puct(struct ask_state *a,
+                       const struct decision *d,
+                       double share,
+                       const struct span *p,
+                       uint64_t part,
+                       struct puct *best)
+{
+    struct mcts *m = a->mcts;
+    uint32_t child = child_of(m, a->node, part);
+    double n = pending_in(m, d, p) + (child == NONE ? 0 : m->nodes[child].n_visits);
+    double sum = child == NONE ? 0 : m->nodes[child].sum;
+    double all = m->nodes[a->node].n_visits + m->n_pending;
+    double bound = (sum + m->weight * share * math_sqrt(1 + all)) / (1 + n);
+
+    if (n == 0) {
+        best->new_bound = bound > best->new_bound ? bound : best->new_bound;
+        best->new_share += share;
+        if (rng_f64(&a->rng) * best->new_share < share)
+            best->new_part = part;
+    } else if (bound > best->bound) {
+        best->bound = bound;
+        best->part = part;
+    }
+}
+
+static uint64_t
+choose_puct(struct ask_state *a, const struct decision *d, const struct span *r, uint64_t n)
+{
+    struct puct best = {.bound = -1, .new_bound = -1};
+
+    for (uint64_t i = 0; i < n; i++) {
+        struct span p = part_of(r, n, i);
+        if (has_option(d, &p))
+            weigh_puct(a, d, share_of(a, d, r, &p), &p, i, &best);
+    }
+    return best.new_bound >= best.bound ? best.new_part : best.part;
+}
+
 static struct span
 cut(struct ask_state *a, const struct decision *d, const struct span *r, uint64_t n)
 {
@@ -282,9 +381,11 @@ cut(struct ask_state *a, const struct decision *d, const struct span *r, uint64_
             continue;
         if (strays && rng_below(&a->rng, ++best.n_new) == 0)
             best.part = i;
-        else if (!strays)
+        else if (!strays && !m->is_puct)
             weigh(a, d, &p, i, &best);
     }
+    if (!strays && m->is_puct)
+        best.part = choose_puct(a, d, r, n);
     struct span p = part_of(r, n, best.part);
     a->node = child_of(m, a->node, best.part);
     a->is_rollout = a->node == NONE;
@@ -310,12 +411,14 @@ static struct gene draw(struct ask_state *a, const struct decision *d, const str
     return g;
 }
 
-// The best of some told ones.
+// The best of some told ones; as far as it is trusted, a good one of the earlier job.
 static const struct point *model_of(struct ask_state *a)
 {
     const struct history *h = a->mcts->history;
     uint32_t best = 0;
 
+    if (h->prior && rng_f64(&a->rng) < a->mcts->trust)
+        return prior_best(h->prior, (uint32_t)rng_below(&a->rng, prior_n_best(h->prior)));
     if (h->n_told == 0)
         return NULL;
     for (int i = 0; i < TOURNAMENT; i++) {
@@ -329,12 +432,39 @@ static const struct point *model_of(struct ask_state *a)
     return &h->records[best].point;
 }
 
+static struct gene draw_share(struct ask_state *a, const struct decision *d)
+{
+    struct gene g = {.slot = d->index};
+    double u = rng_f64(&a->rng);
+
+    for (uint64_t k = 0; k < d->slot->n; k++) {
+        if (a->share[k] <= 0)
+            continue;
+        g.k = k;
+        if ((u -= a->share[k]) < 0)
+            break;
+    }
+    return g;
+}
+
+// The prior over the options of the decision, where there is one.
+static const double *share_out(const struct ask_state *a, const struct decision *d)
+{
+    const struct mcts *m = a->mcts;
+
+    if (!m->history->prior || d->slot->kind == SLOT_FLOAT || d->slot->n > PRIOR_OPTIONS_MAX)
+        return NULL;
+    prior_policy(m->history->prior, a->path, d, m->share);
+    prior_temper(d, m->trust, m->share);
+    return m->share;
+}
+
 static struct gene roll(struct ask_state *a, const struct decision *d)
 {
     const struct gene *g = a->model ? point_find(a->model, d->index) : NULL;
 
     if (!g || rng_f64(&a->rng) >= a->mcts->imitation)
-        return decision_random(d, &a->rng);
+        return a->share ? draw_share(a, d) : decision_random(d, &a->rng);
     if (d->slot->kind == SLOT_CHOICE)
         return decision_nearest(d, *g, &a->rng);
     double u = slot_unit(d->slot, *g) + (rng_f64(&a->rng) - 0.5) / PARTS;
@@ -348,6 +478,7 @@ static struct gene choose(void *ctx, const struct decision *d)
     struct span r = whole(d->slot);
     uint64_t n;
 
+    a->share = share_out(a, d);
     if (a->is_rollout)
         return roll(a, d);
     while (!a->is_rollout && (n = n_parts(a->mcts, d->slot, &r)) > 1)
@@ -359,7 +490,7 @@ static bool ask(void *state, const struct ask *q, struct point *out)
 {
     struct mcts *m = state;
     const struct history *h = m->history;
-    struct ask_state a = {.mcts = m, .rng = ask_rng(h, q, ENTITY_ASK)};
+    struct ask_state a = {.mcts = m, .path = out, .rng = ask_rng(h, q, ENTITY_ASK)};
     uint32_t n = h->n_asked - h->n_told;
 
     a.model = model_of(&a);
@@ -377,9 +508,13 @@ const struct algorithm mcts_algorithm = {
     .name = "mcts",
     .version = "mcts-1",
     .help = "Monte Carlo tree search over the tree of choices: UCT, one node more a trial, the "
-            "rest by chance; ordered values by halving if wished.",
+            "rest by chance; ordered values by halving if wished.  A job's `prior` (features "
+            "of its instance; features and trials of earlier jobs) guides it as far as the "
+            "nearest earlier job is near.",
     .source = "Kocsis and Szepesvari, ECML 2006; Negrinho and Gordon, arXiv:1704.08792, "
-              "section 5 (bisection)",
+              "section 5 (bisection); Chowdhury et al., ICLR 2024 (retrieval; features and "
+              "policy simplified, pi^alpha normalised)",
+    .takes_prior = true,
     .knobs = knobs_table,
     .create = create,
     .destroy = destroy,

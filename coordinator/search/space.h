@@ -51,10 +51,12 @@ enum dimension_type {
     DIMENSION_SEQUENCE,
     DIMENSION_PERMUTATION,
     DIMENSION_SUBSET,
+    DIMENSION_PROGRAM,
     DIMENSION_FIDELITY, // how much of an evaluation: low, low * eta, … high
 };
 
 struct dimension;
+struct grammar; // coordinator/search/program.h
 
 // The named dimensions of one map of the job file: the space itself, or what a
 // value of a choice carries.
@@ -72,11 +74,12 @@ struct dimension {
     double n_steps;         // float with step, int: how many values
     uint32_t n_values;      // choice, permutation, subset
     const struct value *values;
-    struct nest *nests;   // choice whose values carry spaces: [n_values], else NULL
-    uint32_t min, max;    // length of a sequence, size of a subset
-    const char *join;     // of a sequence; NULL: a list
-    struct dimension *of; // of a sequence
-    uint32_t n_slots;     // of it and everything beneath
+    struct nest *nests;            // choice whose values carry spaces: [n_values], else NULL
+    uint32_t min, max;             // length of a sequence, size of a subset
+    const char *join;              // of a sequence; NULL: a list
+    struct dimension *of;          // of a sequence
+    const struct grammar *grammar; // of a program
+    uint32_t n_slots;              // of it and everything beneath
 };
 
 enum slot_kind {
@@ -85,7 +88,15 @@ enum slot_kind {
     SLOT_CHOICE, // unordered: k < n
 };
 
-enum slot_role { ROLE_VALUE, ROLE_LENGTH, ROLE_PERMUTATION, ROLE_SUBSET, ROLE_FIDELITY };
+enum slot_role {
+    ROLE_VALUE,
+    ROLE_LENGTH,
+    ROLE_PERMUTATION,
+    ROLE_SUBSET,
+    ROLE_FIDELITY,
+    ROLE_PROGRAM,  // a node of a program
+    ROLE_CONSTANT, // the number that the node before it is
+};
 
 struct slot {
     const char *name;
@@ -98,11 +109,11 @@ struct slot {
     // the ends of its scale: log of it when is_log; a grid reaches half a step further
     double t_low, t_high;
     uint64_t n;                  // options of a grid or choice
-    uint32_t index;              // place within a permutation or subset
+    uint32_t index;              // place within a permutation or subset, of a program: node
     uint32_t axis;               // dense number shared by slots that exclude each other
     uint32_t context;            // slots with one context are always decided together
     uint32_t end;                // first slot behind it and everything beneath
-    uint32_t stride;             // of a length: slots per element
+    uint32_t stride;             // of a length: slots per element; of a program: per node
     const uint32_t *nest_starts; // of a choice with nests: n + 1 slots; else NULL
 };
 
@@ -156,7 +167,9 @@ struct decision {
     uint32_t index;         // the slot's number
     uint64_t n_allowed;     // options that are left; SLOT_FLOAT: 1
     const uint8_t *allowed; // [slot->n]; NULL: all
-    double p_in;            // ROLE_SUBSET: share of the subsets left that take this value
+    // ROLE_SUBSET: share of the subsets left that take this value; ROLE_PROGRAM: of the
+    // terminals, which are the first options
+    double p_in;
 };
 
 struct walk;

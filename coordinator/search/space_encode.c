@@ -290,6 +290,27 @@ static enum error encode_places(struct encoder *c,
     return OK;
 }
 
+static enum error encode_program(struct encoder *c,
+                                 const struct dimension *d,
+                                 uint32_t base,
+                                 const struct value *v,
+                                 const char *path)
+{
+    struct program_node nodes[PROGRAM_SIZE_MAX];
+    struct gene genes[2 * PROGRAM_SIZE_MAX];
+    struct errtext t = {{0}};
+    uint32_t n = 0;
+
+    if (program_parse(d->grammar, v, c->arena, nodes, &n, &t))
+        return spec_fail(c->params, v->line ? v : NULL,
+                         "%s.%s has %s, expected a program of its inputs and operators",
+                         c->params->path, path, t.text);
+    uint32_t n_genes = space_program_genes(d, base, nodes, n, genes);
+    for (uint32_t i = 0; i < n_genes; i++)
+        put(c, genes[i]);
+    return OK;
+}
+
 static enum error encode(struct encoder *c,
                          const struct dimension *d,
                          uint32_t base,
@@ -308,6 +329,8 @@ static enum error encode(struct encoder *c,
     case DIMENSION_PERMUTATION:
     case DIMENSION_SUBSET:
         return encode_places(c, d, base, v, path);
+    case DIMENSION_PROGRAM:
+        return encode_program(c, d, base, v, path);
     }
     return FAULT_US;
 }

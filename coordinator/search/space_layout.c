@@ -142,6 +142,40 @@ lay_places(struct layout *l, const struct dimension *d, const char *path, uint32
     }
 }
 
+// A scale without a job's word for it: log unless it begins at 0.
+static void lay_constant(struct slot *s, const struct grammar *g)
+{
+    s->kind = SLOT_FLOAT;
+    s->role = ROLE_CONSTANT;
+    s->low = g->low;
+    s->high = g->high;
+    s->is_log = g->low > 0;
+    set_scale(s);
+}
+
+static void
+lay_program(struct layout *l, const struct dimension *d, const char *path, uint32_t context)
+{
+    uint32_t stride = space_program_stride(d);
+
+    for (uint32_t i = 0; i < d->grammar->size; i++) {
+        const char *name = arena_printf(l->arena, "%s[%u]", path, i);
+        struct slot *s = slot_add(l, d, name, i ? l->space->n_contexts++ : context);
+        s->kind = SLOT_CHOICE;
+        s->role = ROLE_PROGRAM;
+        s->n = d->n_values;
+        s->index = i;
+        s->stride = stride;
+        if (stride == 1)
+            continue;
+        name = arena_printf(l->arena, "%s.constant", name);
+        s = slot_add(l, d, name, l->space->n_contexts++);
+        lay_constant(s, d->grammar);
+        s->index = i;
+        s->stride = stride;
+    }
+}
+
 static void lay_dimension(struct layout *l,
                           const struct dimension *d,
                           const char *path,
@@ -168,6 +202,9 @@ static void lay_dimension(struct layout *l,
     case DIMENSION_PERMUTATION:
     case DIMENSION_SUBSET:
         lay_places(l, d, path, context);
+        break;
+    case DIMENSION_PROGRAM:
+        lay_program(l, d, path, context);
         break;
     }
 }
@@ -271,6 +308,14 @@ static double count_permutation(const struct dimension *d)
     return n;
 }
 
+static double count_program(const struct dimension *d)
+{
+    struct arena *scratch = arena_create();
+    double n = grammar_count(d->grammar, scratch);
+    arena_destroy(scratch);
+    return n;
+}
+
 static double count_dimension(const struct dimension *d)
 {
     switch (d->type) {
@@ -287,6 +332,8 @@ static double count_dimension(const struct dimension *d)
         return count_permutation(d);
     case DIMENSION_SUBSET:
         return floor(space_subsets(d->n_values, d->min, d->max) + 0.5);
+    case DIMENSION_PROGRAM:
+        return count_program(d);
     }
     return 1;
 }

@@ -18,8 +18,8 @@
 
 enum { LENGTH_MAX = 10000 };
 
-static const char *const type_names[] = {"float",       "int",    "choice",   "sequence",
-                                         "permutation", "subset", "fidelity", NULL};
+static const char *const type_names[] = {
+    "float", "int", "choice", "sequence", "permutation", "subset", "program", "fidelity", NULL};
 
 struct reader {
     struct arena *arena;
@@ -187,8 +187,7 @@ static enum error check_join(const struct spec *s, const struct dimension *d)
         return OK;
     const struct dimension *of = d->of;
     const struct value *at = spec_find(s, "join");
-    if (of->type == DIMENSION_SEQUENCE || of->type == DIMENSION_PERMUTATION
-        || of->type == DIMENSION_SUBSET)
+    if (of->type > DIMENSION_CHOICE)
         return spec_fail(s, at, "%s.join joins lists, expected elements that are single values",
                          s->path);
     if (!space_join_is_unique(d))
@@ -323,6 +322,8 @@ parse_type(struct reader *r, const struct spec *s, uint32_t depth, struct dimens
         return parse_permutation(r, s, d);
     case DIMENSION_SUBSET:
         return parse_subset(r, s, d);
+    case DIMENSION_PROGRAM:
+        return space_parse_program(s, r->arena, d);
     case DIMENSION_FIDELITY:
         return parse_fidelity(r, s, depth, d);
     }
@@ -342,8 +343,9 @@ parse_dimension(struct reader *r, const struct spec *s, uint32_t depth, struct d
         return spec_fail(s, NULL,
                          "%s is %s, expected a map like {type: float, low: 0, high: 1}",
                          s->path, value_type_name(s->map->type));
-    if ((e = spec_require(s, "type",
-                          "float, int, choice, sequence, permutation, subset or fidelity"))
+    if ((e = spec_require(
+             s, "type",
+             "float, int, choice, sequence, permutation, subset, program or fidelity"))
         || (e = spec_str(s, "type", type_names, &type)))
         return e;
     for (int i = 0; type_names[i]; i++)

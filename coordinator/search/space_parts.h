@@ -7,6 +7,7 @@
 #ifndef COORDINATOR_SEARCH_SPACE_PARTS_H
 #define COORDINATOR_SEARCH_SPACE_PARTS_H
 
+#include "coordinator/search/program.h"
 #include "coordinator/search/space.h"
 
 // A job file must be checked in a moment.  Steps are those of a walk: options looked at,
@@ -37,6 +38,31 @@ struct value space_decode_value(const struct dimension *d,
                                 struct value *map,
                                 const char *prefix,
                                 struct arena *a);
+
+// Programs: what the job says of one; its nodes and their genes, which start at slot `base`.
+MUST_CHECK enum error
+space_parse_program(const struct spec *s, struct arena *a, struct dimension *d);
+uint32_t space_program_nodes(const struct dimension *d,
+                             uint32_t base,
+                             const struct gene *genes, // the first may be of the program
+                             uint32_t n_genes,
+                             struct program_node *nodes);
+uint32_t space_program_genes(const struct dimension *d,
+                             uint32_t base,
+                             const struct program_node *nodes,
+                             uint32_t n,
+                             struct gene *genes);
+// The open places of the program that the point's last genes begin.
+void space_program_open(const struct dimension *d,
+                        uint32_t base,
+                        const struct point *p,
+                        struct program_open *o);
+struct value
+space_program_decode(const struct dimension *d, const struct gene **genes, struct arena *a);
+static inline uint32_t space_program_stride(const struct dimension *d)
+{
+    return d->grammar->has_constants ? 2 : 1;
+}
 
 // A value as it stands in a joined text.
 const char *space_value_text(const struct value *v, struct arena *a);

@@ -132,6 +132,8 @@ static struct value decode(struct decoder *r, const struct dimension *d, const c
     case DIMENSION_PERMUTATION:
     case DIMENSION_SUBSET:
         return decode_places(r, d);
+    case DIMENSION_PROGRAM:
+        return space_program_decode(d, r->genes, r->arena);
     }
     return value_null();
 }

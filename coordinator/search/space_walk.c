@@ -117,6 +117,25 @@ static void mask_subset(struct walk *w, struct decision *d)
         forbid(w, d, 1);
 }
 
+static void mask_program(struct walk *w, struct decision *d)
+{
+    const struct dimension *p = d->slot->dimension;
+    uint64_t n_terminals = 0;
+    struct program_open o;
+
+    w->work += 2 * (uint64_t)d->slot->index;
+    space_program_open(p, d->index - d->slot->index * d->slot->stride, w->point, &o);
+    for (uint32_t k = 0; k < d->slot->n; k++) {
+        if (!program_allows(p->grammar, &o, k, p->grammar->size - d->slot->index))
+            forbid(w, d, k);
+        else
+            n_terminals += k < p->grammar->n_terminals;
+    }
+    d->p_in = n_terminals == 0              ? 0
+              : n_terminals == d->n_allowed ? 1
+                                            : program_share(d->slot->index);
+}
+
 // --- where --------------------------------------------------------------------
 // The elements decided so far of a list that is not whole, nulls for the others.
 static bool part_of(const struct walk *w,
@@ -262,6 +281,8 @@ static bool next(struct walk *w, struct decision *d, bool prunes)
         mask_taken(w, d);
     else if (s->role == ROLE_SUBSET)
         mask_subset(w, d);
+    else if (s->role == ROLE_PROGRAM)
+        mask_program(w, d);
     else if (s->role == ROLE_FIDELITY && prunes)
         mask_fidelity(w, d);
     if (prunes && w->space->n_wheres && w->space->is_pruned)
@@ -304,6 +325,19 @@ static void enter(struct walk *w, uint32_t first, uint32_t end, uint32_t then)
     w->jumps[w->n_jumps++] = (struct jump){end, then};
 }
 
+// To the node's constant, the next node, or behind the program.
+static void follow_program(struct walk *w, const struct slot *s, struct gene g)
+{
+    uint32_t first = g.slot - (s->role == ROLE_CONSTANT);
+    uint32_t base = first - s->index * s->stride;
+    struct program_open o;
+
+    if (s->role == ROLE_PROGRAM && program_is_constant(s->dimension->grammar, (uint32_t)g.k))
+        return;
+    space_program_open(s->dimension, base, w->point, &o);
+    w->at = o.n ? first + s->stride : base + s->dimension->n_slots;
+}
+
 void walk_take(struct walk *w, struct gene g)
 {
     const struct slot *s = &w->space->slots[w->at];
@@ -315,6 +349,8 @@ void walk_take(struct walk *w, struct gene g)
         enter(w, s->nest_starts[g.k], s->nest_starts[g.k + 1], s->end);
     else if (s->role == ROLE_LENGTH)
         enter(w, w->at, w->at + (uint32_t)(s->low + (double)g.k) * s->stride, s->end);
+    else if (s->role == ROLE_PROGRAM || s->role == ROLE_CONSTANT)
+        follow_program(w, s, g);
     while (w->n_jumps && w->at == w->jumps[w->n_jumps - 1].end)
         w->at = w->jumps[--w->n_jumps].then;
 }
@@ -421,6 +457,21 @@ struct gene decision_option(const struct decision *d, uint64_t i)
     return g;
 }
 
+// Terminals in their share, then operators.
+static struct gene program_option(const struct decision *d, double u)
+{
+    uint32_t end = d->slot->dimension->grammar->n_terminals;
+    uint64_t n_terminals = 0;
+
+    for (uint32_t k = 0; k < end; k++)
+        n_terminals += !d->allowed || d->allowed[k];
+    bool is_terminal = u < d->p_in;
+    uint64_t n = is_terminal ? n_terminals : d->n_allowed - n_terminals;
+    double part = is_terminal ? u / d->p_in : (u - d->p_in) / (1 - d->p_in);
+    uint64_t i = (uint64_t)(part * (double)n);
+    return decision_option(d, (is_terminal ? 0 : n_terminals) + (i < n ? i : n - 1));
+}
+
 struct gene decision_at(const struct decision *d, double u)
 {
     const struct slot *s = d->slot;
@@ -432,6 +483,8 @@ struct gene decision_at(const struct decision *d, double u)
         g.k = u >= 1 - d->p_in;
         return g;
     }
+    if (s->role == ROLE_PROGRAM)
+        return program_option(d, u);
     uint64_t i = (uint64_t)(u * (double)d->n_allowed);
     return decision_option(d, i < d->n_allowed ? i : d->n_allowed - 1);
 }

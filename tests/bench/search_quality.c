@@ -19,6 +19,7 @@
 #include "tests/bench/abc_process.h"
 #include "tests/bench/lab.h"
 #include "tests/bench/ours/quality_functions.h"
+#include "tests/bench/recipe_table.h"
 
 enum { BUDGETS = 3 };
 
@@ -312,62 +313,17 @@ static void contend_all(const struct problem *p, const struct settings *s)
 }
 
 // --- complete tables of recipes of length 5 --------------------------------------------
-struct table {
-    uint32_t n;
-    struct {
-        double adp;
-        int32_t next[7];
-    } states[8192];
-};
-
-static void read_table(const char *path, struct table *t)
-{
-    FILE *f = fopen(path, "r");
-    char line[512];
-
-    if (!f)
-        lab_die(path, "cannot be opened");
-    for (t->n = 0; t->n < 8192 && fgets(line, sizeof line, f);) {
-        double column[13]; // number, area, delay, three of no use here, then a pass each
-        if (!lab_numbers(line, column, 13))
-            continue;
-        for (int i = 0; i < 7; i++)
-            t->states[t->n].next[i] = (int32_t)column[6 + i];
-        t->states[t->n++].adp = column[1] * column[2];
-    }
-    (void)fclose(f);
-}
-
-static bool look_up_recipe(void *ctx, const struct value *params, double *y)
-{
-    const struct table *t = ctx;
-    const struct value *recipe = lab_get(params, "recipe");
-    int32_t at = 0;
-
-    for (uint32_t i = 0; i < recipe->n; i++)
-        at = t->states[at].next[recipe->s[i] - '0'];
-    *y = t->states[at].adp;
-    return true;
-}
-
-static const char *const adp_metrics[] = {"adp", NULL};
-
-#define RECIPES(length)                                                                        \
-    "space: {recipe: {type: sequence, length: " length ", join: '', of: {type: choice, "       \
-    "values: ['0', '1', '2', '3', '4', '5', '6']}}}\n"                                         \
-    "objectives: [{metric: adp}]"
-
 static void run_tables(const struct settings *s, struct arena *a)
 {
     static const char *const circuits[] = {"ctrl", "int2float"};
     struct value all = lab_read_yaml(fixture(s, "abc/tab_baselines.json", a), a);
-    struct table *t = mem_alloc(sizeof *t);
+    struct recipe_table *t = mem_alloc(sizeof *t);
 
     for (int i = 0; i < 2; i++) {
-        read_table(fixture(s, arena_printf(a, "abc/%s.l5.tab", circuits[i]), a), t);
+        recipe_table_read(fixture(s, arena_printf(a, "abc/%s.l5.tab", circuits[i]), a), t);
         struct problem p = {.name = circuits[i],
                             .body = RECIPES("5"),
-                            .lab = {adp_metrics, 1, look_up_recipe, t},
+                            .lab = {adp_metrics, 1, recipe_table_look_up, t},
                             .runs = lab_get(lab_get(&all, circuits[i]), "runs")};
         contend_all(&p, s);
     }

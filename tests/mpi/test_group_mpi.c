@@ -154,6 +154,30 @@ static void try_allgather(struct group *g, size_t n)
     mem_free(out);
 }
 
+// Rows of which every rank has a part, the first none; by MPI, then by the node's memory.
+static void try_gather_rows(struct group *g, size_t n, size_t width)
+{
+    uint32_t rank = group_rank(g), size = group_size(g);
+    size_t bytes[64], stride = 0, at = 0;
+    for (uint32_t r = 0; r < size; r++)
+        stride += bytes[r] = size > 1 ? r * width : width;
+    uint8_t *in = mem_alloc(n * bytes[rank] + 1), *out = mem_alloc(n * stride + 1);
+    for (uint32_t round = 0; round < 20; round++) {
+        for (size_t i = 0; i < n * bytes[rank]; i++)
+            in[i] = (uint8_t)(i * 7 + rank + round);
+        group_gather_rows(g, in, n, bytes, out);
+        bool right = out[n * stride] == 0;
+        at = 0;
+        for (size_t i = 0; i < n; i++)
+            for (uint32_t r = 0; r < size; r++)
+                for (size_t j = 0; j < bytes[r]; j++)
+                    right = right && out[at++] == (uint8_t)((i * bytes[r] + j) * 7 + r + round);
+        expect(right, "rows side by side", g, n * 1000000 + width);
+    }
+    mem_free(in);
+    mem_free(out);
+}
+
 // Nobody leaves before the last one came: a counter that the ranks hand on.
 static void try_barrier(struct group *g)
 {
@@ -185,6 +209,11 @@ static void try_all(struct group *g)
         try_alltoallv(g, lengths[k], true);
         try_alltoallv(g, lengths[k], false);
     }
+    try_gather_rows(g, 0, 5);
+    try_gather_rows(g, 3, 1000);
+    try_gather_rows(g, 500, 2000); // pieces of some rows
+    try_gather_rows(g, 2, 300001); // pieces of a row
+    try_allgather(g, N_MAX);
     try_first(g);
     try_barrier(g);
 }

@@ -173,12 +173,13 @@ static void finish(struct sim *s, uint32_t k)
                              .job = l.job,
                              .first = l.first,
                              .count = l.count,
-                             .elapsed_ns = 1000000,
+                             .elapsed_ns = 100000, // short: a GO has several
                              .data = {data.bytes, (uint32_t)data.n},
                              .worker_fault = str_of(fault ? "flaky" : NULL)};
     if (is_root)
         step(s, k, (struct link_event){.type = LINK_EVENT_RESULT, .result = &res});
-    if (gang && s->ranks[k].link)
+    bool through = !r->n_queue || r->queue[0].gang != gang;
+    if (gang && through && s->ranks[k].link)
         step(s, k, (struct link_event){.type = LINK_EVENT_GANG_DONE, .gang = gang});
     buf_fini(&data);
 }

@@ -64,6 +64,9 @@ static const char *const spaces[] = {
     // Cells so narrow that no difference of two distribution functions sees them.
     "space: {big: {type: int, low: 0, high: 9007199254740991}, log: {type: int, low: 1, high: "
     "9007199254740991, log: true}}",
+    "space: {f: {type: program, inputs: [x, y], size: 12}, c: {type: choice, values: {a: {}, "
+    "b: {g: {type: program, inputs: [z], booleans: [t], constants: [], operators: [+, neg, "
+    "if, not, and], size: 20}}}}}",
     // Few places on each scale: most observations have equals.
     "space: {i: {type: int, low: 0, high: 4}, h: {type: float, low: 0, high: 1, step: 0.25}, "
     "j: "
@@ -82,6 +85,8 @@ static const char *const small[] = {
     "space: {x: {type: int, low: 0, high: 30}, y: {type: int, low: 0, high: 30}}\n"
     "where: ['x * x + y * y == 625']",
     "space: {c: {type: choice, values: [only]}}",
+    "space: {f: {type: program, inputs: [x, y], booleans: [t], constants: [], operators: ['-', "
+    "if, not], size: 4}}",
 };
 
 enum { N_SMALL = sizeof small / sizeof small[0] };

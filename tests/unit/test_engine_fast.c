@@ -8,7 +8,7 @@
 
 static bool is_quantised(const char *name)
 {
-    return strstr(name, "-q4") || strstr(name, "-q8");
+    return strstr(name, "-q4") || strstr(name, "-q8") || strstr(name, "-bf16");
 }
 
 // ---- against the reference -------------------------------------------------------------

@@ -212,6 +212,26 @@ START_TEST(every_item_has_its_own_values_and_directory)
 }
 END_TEST
 
+// What one command leaves in it the next one finds; without the key there is none.
+START_TEST(commands_of_a_job_share_a_cache_directory)
+{
+    ck_assert_int_eq(open_with("command: 'wc -c <\"$SHOAL_CACHE/x\" || echo 0; echo y "
+                               ">>\"$SHOAL_CACHE/x\"'\ncache_mb: 1\nmetrics: {n: '(\\d+)'}",
+                               NULL, 0),
+                     OK);
+    ck_assert_int_eq(run_over(0, 3, NULL), OK);
+    ck_assert_str_eq(json(&named[0]), "{\"n\":0}");
+    ck_assert_str_eq(json(&named[1]), "{\"n\":2}");
+    ck_assert_str_eq(json(&named[2]), "{\"n\":4}");
+    workload_exec.close(state);
+    state = NULL;
+    ck_assert_str_eq(run_one("command: 'echo \"${{SHOAL_CACHE-none}}\" >&2'\nmetrics: {n: "
+                             "'no(n)e'}"),
+                     "null");
+    ck_assert_str_eq(host.fault.text, "bad metric n: a number was expected, not n");
+}
+END_TEST
+
 START_TEST(params_json_holds_everything)
 {
     static const char *const over[] = {"{x: 0.1, list: [1, {k: v}]}"};
@@ -440,6 +460,7 @@ int main(void)
     tcase_add_test(tc, metrics_come_from_expressions);
     tcase_add_test(tc, success_alone_is_a_metric);
     tcase_add_test(tc, every_item_has_its_own_values_and_directory);
+    tcase_add_test(tc, commands_of_a_job_share_a_cache_directory);
     tcase_add_test(tc, params_json_holds_everything);
     tcase_add_test(tc, attached_files_lie_in_the_directory);
     tcase_add_test(tc, outputs_are_kept);

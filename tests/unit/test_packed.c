@@ -45,11 +45,12 @@ static uint8_t *pack(const struct format *f, size_t n)
     return groups;
 }
 
-static void quantise(size_t n)
+static void quantise(const struct format *f, size_t n)
 {
     for (size_t t = 0; t < X_MAX; t++) {
         list[t] = q + t * (n / PACKED_BLOCK);
-        packed_quantise(x + t * n, n, q + t * (n / PACKED_BLOCK));
+        (packed_kind(f) == PACKED_BF16 ? packed_round : packed_quantise)(
+            x + t * n, n, q + t * (n / PACKED_BLOCK));
     }
 }
 
@@ -88,14 +89,35 @@ static bool codes_are_near(size_t n)
     return near;
 }
 
-// Of w with a vector's codes; *size is the sum of the products' magnitudes.
-static double dot_of_codes(const struct packed_x *b, size_t n, double *size)
+static double rounded_at(const struct packed_x *b, size_t i)
 {
+    float v;
+    format_unpack(format_find(FORMAT_BF16), &b->rounded[i], &v, 1);
+    return (double)v;
+}
+
+static bool rounded_are_near(size_t n)
+{
+    bool near = true;
+    for (size_t i = 0; i < X_MAX * n; i++) {
+        double v = rounded_at(&q[i / PACKED_BLOCK], i % PACKED_BLOCK);
+        near = near && fabs(v - (double)x[i]) <= fabs(v) * 0x1p-8;
+    }
+    return near;
+}
+
+// Of w with a vector's codes; *size is the sum of the products' magnitudes.
+static double
+dot_of_codes(const struct format *f, const struct packed_x *b, size_t n, double *size)
+{
+    bool rounds = packed_kind(f) == PACKED_BF16;
     double sum = 0;
     *size = 0;
     for (size_t i = 0; i < n; i++) {
         const struct packed_x *c = &b[i / PACKED_BLOCK];
-        double v = (double)c->q[i % PACKED_BLOCK] * (double)c->d * (double)w[i];
+        double v = (rounds ? rounded_at(c, i % PACKED_BLOCK)
+                           : (double)c->q[i % PACKED_BLOCK] * (double)c->d)
+                   * (double)w[i];
         sum += v;
         *size += fabs(v);
     }
@@ -105,11 +127,11 @@ static double dot_of_codes(const struct packed_x *b, size_t n, double *size)
 // Against the product in double of what codes and scales mean.
 static void check_meaning(const struct format *f, size_t n)
 {
-    ck_assert(codes_are_near(n));
+    ck_assert(packed_kind(f) == PACKED_BF16 ? rounded_are_near(n) : codes_are_near(n));
     for (size_t j = 0; j < ROWS_MAX; j++) {
         format_unpack(f, rows + j * format_row_bytes(f, n), w, n);
         for (size_t t = 0; t < X_MAX; t++) {
-            double size, sum = dot_of_codes(list[t], n, &size);
+            double size, sum = dot_of_codes(f, list[t], n, &size);
             ck_assert_msg(fabs(sum - (double)want[t * ROWS_MAX + j]) <= size * 1e-5 + 1e-30,
                           "%s row %zu vector %zu: %g, expected %g", f->name, j, t,
                           (double)want[t * ROWS_MAX + j], sum);
@@ -121,7 +143,7 @@ static void
 check_class(const struct format *f, const uint8_t *groups, size_t n, const char *class)
 {
     static const size_t cuts[] = {X_MAX, 1, 2, 3, 4, 5};
-    quantise(n);
+    quantise(f, n);
     for (size_t k = 0; k < sizeof cuts / sizeof cuts[0]; k++) {
         memset(got, 0, sizeof got);
         for (size_t t = 0; t < X_MAX; t += cuts[k])
@@ -139,14 +161,15 @@ START_TEST(a_product_has_the_same_bits_everywhere)
     struct errtext t;
     if (packed_kind(f) == PACKED_NONE)
         return;
-    for (size_t n = f->block; n <= N_MAX; n += f->block + n / f->block * f->block) {
+    size_t step = f->block < PACKED_BLOCK ? PACKED_BLOCK : f->block;
+    for (size_t n = step; n <= N_MAX; n += step + n / step * step) {
         for (size_t i = 0; i < X_MAX * N_MAX; i++)
             x[i] = (float)rng_normal(&r) * (i % 7 ? 1 : 20);
         memset(x, 0, PACKED_BLOCK * sizeof x[0]);
         make_rows(f, &r, n);
         uint8_t *groups = pack(f, n);
         ck_assert_int_eq(kernels_force("portable", &t), OK);
-        quantise(n);
+        quantise(f, n);
         multiply(f, groups, n, 0, 0, X_MAX);
         memcpy(want, got, sizeof want);
         check_meaning(f, n);
@@ -171,10 +194,36 @@ START_TEST(extreme_codes_add_up)
     for (int k = 0; k < N_CLASSES; k++) {
         if (kernels_force(classes[k], &t) == ERR_UNSUPPORTED)
             continue;
-        quantise(N_MAX);
+        quantise(f, N_MAX);
         multiply(f, groups, N_MAX, 0, 0, X_MAX);
         ck_assert_double_eq((double)got[0], -128.0 * 127 * N_MAX);
         ck_assert_double_eq_tol((double)got[ROWS_MAX], 128.0 * 3 * N_MAX, 0.1);
+    }
+    free(groups);
+}
+END_TEST
+
+// Sums that come below 2^-126 and back, where a subnormal kept would show.
+START_TEST(what_is_too_small_is_flushed_by_every_class)
+{
+    const struct format *f = format_find(FORMAT_BF16);
+    struct rng r = rng_at(12, 0, 0, 0);
+    struct errtext t;
+    for (size_t i = 0; i < ROWS_MAX * N_MAX; i++) {
+        uint16_t half = (uint16_t)(rng_below(&r, 0x1400) + 0x8000 * rng_below(&r, 2));
+        memcpy(rows + 2 * i, &half, sizeof half);
+    }
+    for (size_t i = 0; i < X_MAX * N_MAX; i++)
+        x[i] = ldexpf((float)rng_normal(&r), (int)rng_below(&r, 160) - 140);
+    uint8_t *groups = pack(f, N_MAX);
+    for (int k = 0; k < N_CLASSES; k++) {
+        if (kernels_force(classes[k], &t) == ERR_UNSUPPORTED)
+            continue;
+        quantise(f, N_MAX);
+        multiply(f, groups, N_MAX, 0, 0, X_MAX);
+        if (k == 0)
+            memcpy(want, got, sizeof want);
+        ck_assert_msg(same_bits(), "%s", classes[k]);
     }
     free(groups);
 }
@@ -206,6 +255,7 @@ int main(void)
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, a_product_has_the_same_bits_everywhere, 0, N_FORMATS);
     tcase_add_test(c, extreme_codes_add_up);
+    tcase_add_test(c, what_is_too_small_is_flushed_by_every_class);
     tcase_add_test(c, odd_activations_give_no_nonsense);
     suite_add_tcase(s, c);
     return harness_run(s);

@@ -23,6 +23,10 @@ static const char *const jobs[] = {
     "enqueue: [{a: 0.5, b: 0.5, m: one, s: '131'}]\n"
     "warm_start: [{params: {a: 0.25, b: 0.5, m: two, k: 4, s: '31'}, metrics: {y: 0.1, z: "
     "0.2}}]",
+    JOB("tpe",
+        "trials: 60\nwindow: 5\npure: true\nenqueue: [{a: 0.5, b: 0.5, m: one, s: "
+        "'131'}, {a: 0.5, b: 0.5, m: one, s: '131'}, {a: 0.5, b: 0.25, m: one, s: '1'}, "
+        "{a: 0.5, b: 0.5, m: one, s: '131'}, {a: 0.5, b: 0.25, m: one, s: '1'}]\n"),
 };
 
 enum { N_JOBS = sizeof jobs / sizeof jobs[0], ALGORITHMS_MAX = 64 };

@@ -10,7 +10,8 @@
 static const char space_text[] =
     "{x: {type: float, low: 0, high: 1}, c: {type: categorical, choices: ['31', on]},"
     " model: {type: choice, values: {tree: {depth: {type: int, low: 1, high: 12}}, flat: {}}},"
-    " s: {type: sequence, length: 2, of: {type: int, low: 0, high: 3}}}";
+    " s: {type: sequence, length: 2, of: {type: int, low: 0, high: 3}},"
+    " r: {type: sequence, length: 4, join: '', of: {type: int, low: 0, high: 9}}}";
 
 static const struct {
     const char *table, *json, *says;
@@ -30,6 +31,11 @@ static const struct {
     // Texts that look like numbers; metrics that are none; names that say what they are.
     {"c,y,note,metrics.x\n31,5,good,6\n",
      "[{\"params\":{\"c\":\"31\"},\"metrics\":{\"y\":5,\"x\":6}}]", NULL},
+    // A joined sequence of digits was taken for a number.
+    {"r,y\n1121,5\n0011,6\n",
+     "[{\"params\":{\"r\":\"1121\"},\"metrics\":{\"y\":5}},"
+     "{\"params\":{\"r\":\"0011\"},\"metrics\":{\"y\":6}}]",
+     NULL},
     {"c,y\n\"a \"\"b\"\",\n\",5\n",
      "[{\"params\":{\"c\":\"a \\\"b\\\",\\n\"},\"metrics\":{\"y\":5}}]", NULL},
     {"x,y\n0.5,nan\n0.5,1\n", "[{\"params\":{\"x\":0.5},\"metrics\":{\"y\":1}}]", NULL},

@@ -202,6 +202,7 @@ const struct workload workload_dram = {
     .params = params,
     .metrics = metrics,
     .stall_ms = 60000,
+    .pure = true,
     .open = open_dram,
     .close = close_dram,
     .run = run_dram,

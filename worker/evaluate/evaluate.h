@@ -7,6 +7,7 @@
 #define WORKER_EVALUATE_EVALUATE_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include "common/mem.h"
 #include "common/rng.h"
@@ -27,6 +28,9 @@ extern const struct workload workload_fleet_ppo;
 extern const struct workload workload_fleet;
 extern const struct workload workload_dram;
 extern const struct workload workload_proxy;
+extern const struct workload workload_prism;
+extern const struct workload workload_txn;
+extern const struct workload workload_judge;
 
 // A parameter by its name: in `over` (a trial's point) if it stands there,
 // else in `base`; both may be NULL.
@@ -69,6 +73,24 @@ static inline enum error evaluate_each(
         run_progress(r);
         if (run_cancelled(r))
             return OK;
+    }
+    return OK;
+}
+
+// The same where a failure is the item's own: it is told, the others go on.
+static inline enum error evaluate_or_fault(
+    enum error (*item)(const void *state, struct run *r, uint32_t i, struct errtext *t),
+    const void *state,
+    struct run *r,
+    struct errtext *t)
+{
+    for (uint32_t i = 0; i < r->count && !run_cancelled(r); i++) {
+        if (item(state, r, i, t))
+            run_fault(
+                r, &(struct item_fault){.item = r->first + i,
+                                        .blame = FAULT_JOB,
+                                        .text = arena_str(r->arena, t->text, strlen(t->text))});
+        run_progress(r);
     }
     return OK;
 }

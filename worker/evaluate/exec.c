@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/buf.h"
+#include "worker/commons.h"
+#include "worker/evaluate/command_line.h"
 #include "worker/evaluate/evaluate.h"
 #include "worker/evaluate/exec_check.h"
-#include "worker/evaluate/template.h"
 #include "worker/metrics_text.h"
 #include "worker/printable.h"
 #include "worker/sandbox.h"
@@ -76,6 +78,15 @@ static const struct param params[] = {
      .fallback = "64",
      .unit = "KiB",
      .help = "the end of stdout and of stderr that is kept for the metrics"},
+    {.name = "cache_mb",
+     .type = PARAM_INT,
+     .min = 0,
+     .max = 1 << 20,
+     .fallback = "0",
+     .unit = "MiB",
+     .help = "what the job's commands may keep for each other on this machine, in the "
+             "directory $SHOAL_CACHE; a file there may vanish at any time, and no result may "
+             "depend on it; 0: no such directory"},
     {.name = "ok_exit",
      .type = PARAM_ANY,
      .fallback = "[0]",
@@ -90,7 +101,8 @@ struct state {
     struct metrics_text *metrics;
     struct sandbox_file *files; // the job's, then params.json
     uint32_t n_files;
-    struct arena *arena; // of one item
+    struct commons *commons; // NULL: none is wanted
+    struct arena *arena;     // of one item
 };
 
 // --- opening -----------------------------------------------------------------
@@ -101,6 +113,7 @@ static void close_exec(void *state)
     if (!s)
         return;
     metrics_text_close(s->metrics);
+    commons_close(s->commons);
     arena_destroy(s->arena);
     mem_free(s->files);
     mem_free(s);
@@ -121,6 +134,26 @@ static enum error take_files(struct state *s, const struct workload_job *job, st
     return OK;
 }
 
+// Jobs with the same parameters and files compute the same things.
+static enum error
+open_commons(struct state *s, const struct workload_job *job, struct errtext *t)
+{
+    uint64_t most = (uint64_t)evaluate_int(NULL, job->params, "cache_mb", 0) * KIB * KIB;
+    struct buf b;
+
+    if (!most)
+        return OK;
+    buf_init(&b, SIZE_MAX);
+    value_json(job->params, &b);
+    for (uint32_t i = 0; i < job->n_files; i++)
+        buf_printf(&b, "\n%s\n%s", job->files[i].name, job->files[i].path);
+    struct sha256 name = sha256_of(b.bytes, b.n);
+    buf_fini(&b);
+    enum error e =
+        commons_open(job->shared ? job->shared : job->scratch, &name, most, &s->commons, t);
+    return e ? FAULT_WORKER : OK;
+}
+
 static enum error open_exec(const struct workload_job *job, void **out, struct errtext *t)
 {
     if (!job->sandbox)
@@ -135,6 +168,8 @@ static enum error open_exec(const struct workload_job *job, void **out, struct e
     enum error e = take_files(s, job, t);
     if (!e && metrics_text_open(value_find(job->params, "metrics"), &s->metrics, t))
         e = FAULT_JOB;
+    if (!e)
+        e = open_commons(s, job, t);
     if (e) {
         close_exec(s);
         return e;
@@ -155,75 +190,27 @@ struct item {
     struct errtext why;
 };
 
-static void merge(struct item *it, const struct value *over)
+static struct command_line line_of(struct item *it)
 {
-    struct arena *a = it->s->arena;
-    const struct value *from[] = {it->s->params, over};
-
-    it->values = value_map();
-    for (int i = 0; i < 2; i++)
-        for (uint32_t k = 0; from[i] && from[i]->type == VALUE_MAP && k < from[i]->n; k++)
-            value_set(a, &it->values, from[i]->pairs[k].key, from[i]->pairs[k].value);
-    value_set(a, &it->values, "item", value_uint(it->number));
-    value_set(a, &it->values, "seed", value_uint(it->s->seed));
-}
-
-static enum error fill(struct item *it,
-                       const struct value *text,
-                       size_t max,
-                       const char *name,
-                       const char **out,
-                       size_t *n)
-{
-    struct buf b;
-    buf_init(&b, max);
-    enum error e = OK;
-    if (text->type == VALUE_STR)
-        e = template_fill(text, &it->values, &b, &it->why);
-    else
-        template_put(text, &b);
-    if (!e && max == SANDBOX_TEXT_MAX && b.n > 0 && memchr(b.bytes, 0, b.n))
-        e = errtext_set(&it->why, FAULT_JOB, "a value has a NUL character in it");
-    if (e)
-        (void)errtext_prefix(&it->why, e, "%s", name);
-    else
-        *out = arena_str(it->s->arena, buf_cstr(&b), b.n);
-    if (n)
-        *n = b.n;
-    buf_fini(&b);
-    return e;
-}
-
-static enum error make_argv(struct item *it, const struct value *command)
-{
-    static const char *const shell[] = {"/bin/sh", "-c"};
-    bool text = command->type == VALUE_STR;
-    uint32_t n = text ? 0 : command->n;
-    const char **argv = arena_alloc(it->s->arena, (n + 4) * sizeof *argv);
-    enum error e = OK;
-
-    if (text) {
-        memcpy(argv, shell, sizeof shell);
-        e = fill(it, command, SANDBOX_TEXT_MAX, "command", &argv[2], NULL);
-    }
-    for (uint32_t i = 0; i < n && !e; i++)
-        e = fill(it, &command->items[i], SANDBOX_TEXT_MAX, "command", &argv[i], NULL);
-    it->command.argv = argv;
-    return e;
+    return (struct command_line){.values = &it->values, .arena = it->s->arena, .why = &it->why};
 }
 
 static enum error make_env(struct item *it, const struct value *env)
 {
+    struct command_line line = line_of(it);
     uint32_t n = env && env->type == VALUE_MAP ? env->n : 0;
-    const char **list = arena_alloc(it->s->arena, (n + 1) * sizeof *list);
+    const char **list = arena_alloc(it->s->arena, (n + 2) * sizeof *list);
 
     for (uint32_t i = 0; i < n; i++) {
         const char *value;
-        enum error e = fill(it, &env->pairs[i].value, SANDBOX_TEXT_MAX, "env", &value, NULL);
+        enum error e = command_line_fill(&line, &env->pairs[i].value, SANDBOX_TEXT_MAX, "env",
+                                         &value, NULL);
         if (e)
             return e;
         list[i] = arena_printf(it->s->arena, "%s=%s", env->pairs[i].key, value);
     }
+    if (it->s->commons)
+        list[n] = arena_printf(it->s->arena, "SHOAL_CACHE=%s", commons_path(it->s->commons));
     it->command.env = list;
     return OK;
 }
@@ -266,12 +253,13 @@ static enum error prepare(struct item *it)
         .poll = on_poll,
         .arg = it,
     };
-    enum error e = make_argv(it, value_find(p, "command"));
+    struct command_line line = line_of(it);
+    enum error e = command_line_argv(&line, value_find(p, "command"), &c->argv);
     if (!e)
         e = make_env(it, value_find(p, "env"));
     if (!e && input && input->type == VALUE_STR && input->n > 0) {
         const char *bytes = NULL;
-        e = fill(it, input, STDIN_MAX, "stdin", &bytes, &c->n_input);
+        e = command_line_fill(&line, input, STDIN_MAX, "stdin", &bytes, &c->n_input);
         c->input = bytes;
     }
     make_params_file(it);
@@ -392,7 +380,8 @@ static enum error run_item(struct state *s, struct run *r, uint32_t i, struct er
     struct item it = {.s = s, .r = r, .number = r->first + i, .command = {.argv = NULL}};
 
     arena_reset(s->arena);
-    merge(&it, r->overrides ? r->overrides[i] : NULL);
+    it.values = command_line_values(s->arena, s->params, r->overrides ? r->overrides[i] : NULL,
+                                    it.number, s->seed);
     r->named[i] = value_null();
     if (prepare(&it)) {
         fault(&it, FAULT_JOB, 0, it.why.text);
@@ -408,6 +397,8 @@ static enum error run_item(struct state *s, struct run *r, uint32_t i, struct er
         judge(&it, i);
     }
     sandbox_clean(s->sandbox);
+    if (s->commons)
+        commons_used(s->commons);
     return e;
 }
 

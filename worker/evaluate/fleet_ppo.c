@@ -91,8 +91,32 @@ static const struct param params[] = {
      .max = 1e6,
      .fallback = "0.5",
      .help = "of a step's gradient; a longer one is shortened to it"},
+    {.name = "lessons",
+     .type = PARAM_INT,
+     .min = 0,
+     .max = 1 << 24,
+     .fallback = "0",
+     .unit = "rounds",
+     .help = "at first in which every decision is judged by flying each of its destinations "
+             "on under greedy_rate, not by what its day brought"},
+    {.name = "ahead",
+     .type = PARAM_INT,
+     .min = 1,
+     .max = 1440,
+     .fallback = "90",
+     .unit = "minutes",
+     .help = "that a lesson flies on"},
+    {.name = "warmth",
+     .type = PARAM_FLOAT,
+     .min = 0,
+     .max = 1e6,
+     .fallback = "5",
+     .unit = "dollars",
+     .help = "by which a destination is worth less that a lesson wants e times less often"},
     {.name = NULL},
 };
+
+enum { MINUTE_MS = 60000 };
 
 struct state {
     struct arena *arena;
@@ -133,6 +157,9 @@ static void configure(struct state *s, const struct workload_job *job)
         .entropy = number(job, "entropy"),
         .value = number(job, "value"),
         .max_norm = number(job, "max_norm"),
+        .lessons = (uint32_t)evaluate_int(job->params, NULL, "lessons", 0),
+        .ahead_ms = evaluate_int(job->params, NULL, "ahead", 90) * MINUTE_MS,
+        .warmth = number(job, "warmth"),
     };
 }
 

@@ -215,6 +215,7 @@ const struct workload workload_function = {
         "f2, f3 for dtlz2; value (the energy-delay product), latency, energy, area for accel.",
     .params = params,
     .stall_ms = 120000,
+    .pure = true,
     .open = open_function,
     .close = close_function,
     .run = run_function,

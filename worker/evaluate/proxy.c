@@ -110,6 +110,7 @@ const struct workload workload_proxy = {
     .metrics = metrics,
     .open_names = true,
     .stall_ms = 60000,
+    .pure = true,
     .open = open_proxy,
     .close = close_proxy,
     .run = run_proxy,

@@ -33,54 +33,58 @@ static float squares_of(const float *x, uint32_t n)
     return kernels_dot(x, x, n);
 }
 
-// Sums of squares per query head, and of the key head it looks at, side by side.
-static float *
-head_squares(struct engine *e, const float *q, const float *k, uint32_t n, uint32_t per)
-{
-    uint32_t key = e->m->h.key;
-    size_t nq = range_n(e->heads), nk = range_n(e->kv_heads);
-    float *s = engine_matrix(e, n, 2 * nq);
-    for (uint32_t t = 0; t < n; t++)
-        for (uint32_t i = 0; i < nq; i++) {
-            uint32_t head = (e->heads.from + i) / per - e->kv_heads.from;
-            float *at = s + 2 * (t * nq + i);
-            at[0] = squares_of(q + (t * nq + i) * key, key);
-            at[1] = squares_of(k + (t * nk + head) * key, key);
-        }
-    return e->replicate ? s : engine_gather(e, s, n, e->m->h.n_heads, 2);
-}
-
-// One norm over all heads of a token: the heads' sums of squares are added in
-// ascending order, whoever made them.
-static void norm_whole(struct engine *e, const struct layer *l, float *q, float *k, uint32_t n)
-{
-    const struct hyper *h = &e->m->h;
-    uint32_t per = h->n_heads / h->n_kv_heads;
-    size_t nq = range_n(e->heads) * h->key, nk = range_n(e->kv_heads) * h->key;
-    const float *squares = head_squares(e, q, k, n, per);
-    const float *wq = engine_floats(e, l->q_norm), *wk = engine_floats(e, l->k_norm);
-    for (uint32_t t = 0; t < n; t++) {
-        float sq = 0, sk = 0;
-        for (uint32_t i = 0; i < h->n_heads; i++) {
-            const float *s = squares + 2 * ((size_t)t * h->n_heads + i);
-            sq += s[0];
-            sk += i % per ? 0 : s[1];
-        }
-        float fq = norm_factor(sq, (size_t)h->n_heads * h->key, h->eps);
-        float fk = norm_factor(sk, (size_t)h->n_kv_heads * h->key, h->eps);
-        norm_apply(q + t * nq, wq + (size_t)e->heads.from * h->key, nq, fq, q + t * nq);
-        norm_apply(k + t * nk, wk + (size_t)e->kv_heads.from * h->key, nk, fk, k + t * nk);
-    }
-}
-
 // What stands between the projections of a layer's tokens and their attention.
 struct place {
     struct engine *e;
     const struct batch *b;
     uint32_t layer;
     float *q, *k, *v;
-    const float *q_norm, *k_norm; // of each head, or NULL
+    const float *q_norm, *k_norm; // of each head, or of all of them; NULL: none
+    const float *factors;         // [n][2] of all heads of q, of k; NULL: each head its own
+    float *squares;               // [n][heads][2]
 };
+
+static uint32_t key_head_of(const struct engine *e, uint32_t i)
+{
+    return (e->heads.from + i) / (e->m->h.n_heads / e->m->h.n_kv_heads) - e->kv_heads.from;
+}
+
+// Sums of squares per query head, and of the key head it looks at, side by side.
+static void square_tokens(void *arg, uint32_t from, uint32_t to)
+{
+    const struct place *a = arg;
+    uint32_t key = a->e->m->h.key;
+    size_t nq = range_n(a->e->heads), nk = range_n(a->e->kv_heads);
+    for (uint32_t t = from; t < to; t++)
+        for (uint32_t i = 0; i < nq; i++) {
+            float *at = a->squares + 2 * (t * nq + i);
+            at[0] = squares_of(a->q + (t * nq + i) * key, key);
+            at[1] = squares_of(a->k + (t * nk + key_head_of(a->e, i)) * key, key);
+        }
+}
+
+// One norm over all heads of a token: the heads' sums of squares are added in
+// ascending order, whoever made them.
+static const float *whole_factors(struct place *a)
+{
+    struct engine *e = a->e;
+    const struct hyper *h = &e->m->h;
+    uint32_t n = a->b->n, per = h->n_heads / h->n_kv_heads;
+    a->squares = engine_matrix(e, n, 2 * range_n(e->heads));
+    engine_share(e, n, 8, square_tokens, a);
+    const float *s = e->replicate ? a->squares : engine_gather(e, a->squares, n, h->n_heads, 2);
+    float *factors = engine_matrix(e, n, 2);
+    for (uint32_t t = 0; t < n; t++) {
+        float sq = 0, sk = 0;
+        for (uint32_t i = 0; i < h->n_heads; i++, s += 2) {
+            sq += s[0];
+            sk += i % per ? 0 : s[1];
+        }
+        factors[2 * t] = norm_factor(sq, (size_t)h->n_heads * h->key, h->eps);
+        factors[2 * t + 1] = norm_factor(sk, (size_t)h->n_kv_heads * h->key, h->eps);
+    }
+    return factors;
+}
 
 // The run that token t is in.
 static uint32_t run_of(const struct batch *b, uint32_t t)
@@ -91,27 +95,47 @@ static uint32_t run_of(const struct batch *b, uint32_t t)
     return r;
 }
 
+// Norms of some of our heads of token t: x is the first's, `all` their place among all
+// heads' weights.
+static void
+norm_some(const struct place *a, float *x, size_t n, uint32_t all, float factor, bool of_q)
+{
+    const struct hyper *h = &a->e->m->h;
+    const float *w = of_q ? a->q_norm : a->k_norm;
+    if (a->factors)
+        norm_apply(x, w + (size_t)all * h->key, n * h->key, factor, x);
+    else if (w)
+        norm_heads(w, x, n, h->key, h->eps);
+}
+
+// Some of our heads of token t: queries `qs`, keys and values `ks`.
+static void place_heads(const struct place *a, uint32_t t, struct range qs, struct range ks)
+{
+    const struct engine *e = a->e;
+    const struct hyper *h = &e->m->h;
+    uint32_t position = a->b->position[t];
+    float *q = a->q + t * range_n(e->heads) * h->key,
+          *k = a->k + t * range_n(e->kv_heads) * h->key;
+    const float *v = a->v + t * range_n(e->kv_heads) * h->value;
+    const float none[2] = {0, 0}, *f = a->factors ? a->factors + 2 * (size_t)t : none;
+    norm_some(a, q + qs.from * h->key, range_n(qs), e->heads.from + qs.from, f[0], true);
+    norm_some(a, k + ks.from * h->key, range_n(ks), e->kv_heads.from + ks.from, f[1], false);
+    for (uint32_t i = qs.from; i < qs.to; i++)
+        rope_turn(&e->rope, position, q + i * h->key);
+    for (uint32_t i = ks.from; i < ks.to; i++) {
+        struct kv_place at = {a->b->runs[run_of(a->b, t)].sequence, a->layer, i};
+        rope_turn(&e->rope, position, k + i * h->key);
+        kv_put(e->kv, at, position, k + i * h->key, v + i * h->value);
+    }
+}
+
 static void place_tokens(void *arg, uint32_t from, uint32_t to)
 {
     const struct place *a = arg;
-    const struct engine *e = a->e;
-    const struct hyper *h = &e->m->h;
-    size_t nq = range_n(e->heads), nk = range_n(e->kv_heads);
-    for (uint32_t t = from; t < to; t++) {
-        uint32_t position = a->b->position[t];
-        float *q = a->q + t * nq * h->key, *k = a->k + t * nk * h->key;
-        if (a->q_norm) {
-            norm_heads(a->q_norm, q, nq, h->key, h->eps);
-            norm_heads(a->k_norm, k, nk, h->key, h->eps);
-        }
-        for (size_t i = 0; i < nq; i++)
-            rope_turn(&e->rope, position, q + i * h->key);
-        for (size_t i = 0; i < nk; i++) {
-            struct kv_place at = {a->b->runs[run_of(a->b, t)].sequence, a->layer, (uint32_t)i};
-            rope_turn(&e->rope, position, k + i * h->key);
-            kv_put(e->kv, at, position, k + i * h->key, a->v + (t * nk + i) * h->value);
-        }
-    }
+    struct range q = {0, (uint32_t)range_n(a->e->heads)},
+                 k = {0, (uint32_t)range_n(a->e->kv_heads)};
+    for (uint32_t t = from; t < to; t++)
+        place_heads(a, t, q, k);
 }
 
 // Every run, every head of ours.
@@ -121,7 +145,8 @@ struct attention {
     uint32_t layer, key, value;
     const float *q;
     float *out, *room;
-    size_t room_each; // of a member
+    size_t room_each;          // of a member
+    const struct place *place; // what each part does first, of tokens that stand alone
 };
 
 static struct attend one_of(const struct attention *a, uint32_t r, uint32_t i)
@@ -129,9 +154,8 @@ static struct attend one_of(const struct attention *a, uint32_t r, uint32_t i)
     const struct engine *e = a->e;
     const struct batch *b = a->b;
     size_t heads = range_n(e->heads), first = b->first[r];
-    uint32_t per = e->m->h.n_heads / e->m->h.n_kv_heads;
     bool latent = e->m->arch->mla;
-    uint32_t kv_head = latent ? 0 : (e->heads.from + i) / per - e->kv_heads.from;
+    uint32_t kv_head = latent ? 0 : key_head_of(e, i);
     return (struct attend){
         .at = {b->runs[r].sequence, a->layer, kv_head},
         .n = b->runs[r].n,
@@ -155,6 +179,26 @@ static void attend_part(void *arg, uint32_t part, uint32_t member)
         engine_attend(a->e, &one, a->room + member * a->room_each);
 }
 
+// A key head of a run of one token, and the query heads that look at it: nobody else
+// needs them in this round.
+static void alone_part(void *arg, uint32_t part, uint32_t member)
+{
+    const struct attention *a = arg;
+    const struct engine *e = a->e;
+    uint32_t heads = (uint32_t)range_n(e->kv_heads), r = part / heads, i = part % heads;
+    struct range q = {0, 0}, k = {i, i + 1};
+    while (key_head_of(e, q.from) < i)
+        q.from++;
+    q.to = q.from;
+    while (q.to < range_n(e->heads) && key_head_of(e, q.to) == i)
+        q.to++;
+    place_heads(a->place, a->b->first[r], q, k);
+    for (uint32_t j = q.from; j < q.to; j++) {
+        struct attend one = one_of(a, r, j);
+        engine_attend(e, &one, a->room + member * a->room_each);
+    }
+}
+
 static float *attend_all(struct engine *e, struct attention *a)
 {
     size_t heads = range_n(e->heads);
@@ -167,8 +211,17 @@ static float *attend_all(struct engine *e, struct attention *a)
         a->room_each = need > a->room_each ? need : a->room_each;
     }
     a->room = engine_matrix(e, team_size(e->team), a->room_each);
-    team_run(e->team, attend_part, a, a->b->n_runs * (uint32_t)heads);
+    uint32_t parts = a->b->n_runs * (uint32_t)(a->place ? range_n(e->kv_heads) : heads);
+    team_run(e->team, a->place ? alone_part : attend_part, a, parts);
     return a->out;
+}
+
+static bool all_alone(const struct batch *b)
+{
+    for (uint32_t i = 0; i < b->n_runs; i++)
+        if (b->runs[i].n != 1)
+            return false;
+    return true;
 }
 
 static float *
@@ -186,16 +239,19 @@ plain(struct engine *e, const struct batch *b, uint32_t layer, const struct oper
     add_bias(e, l->k_bias, &p[1]);
     add_bias(e, l->v_bias, &p[2]);
     struct place a = {.e = e, .b = b, .layer = layer, .q = p[0].y, .k = p[1].y, .v = p[2].y};
-    if (e->m->arch->qk_norm == ARCH_NORM_WHOLE)
-        norm_whole(e, l, a.q, a.k, b->n);
-    if (e->m->arch->qk_norm == ARCH_NORM_HEAD) {
+    if (e->m->arch->qk_norm != ARCH_NORM_NONE) {
         a.q_norm = engine_floats(e, l->q_norm);
         a.k_norm = engine_floats(e, l->k_norm);
     }
-    engine_share(e, b->n, 4, place_tokens, &a);
-    return attend_all(
-        e, &(struct attention){
-               .e = e, .b = b, .layer = layer, .key = h->key, .value = h->value, .q = a.q});
+    if (e->m->arch->qk_norm == ARCH_NORM_WHOLE)
+        a.factors = whole_factors(&a);
+    struct attention all = {
+        .e = e, .b = b, .layer = layer, .key = h->key, .value = h->value, .q = a.q};
+    if (all_alone(b))
+        all.place = &a;
+    else
+        engine_share(e, b->n, 4, place_tokens, &a);
+    return attend_all(e, &all);
 }
 
 // One product a head, of its numbers from `at` on of rows of `width` a head.

@@ -35,32 +35,19 @@ const float *engine_floats(struct engine *e, const struct gguf_tensor *t)
     return x;
 }
 
-// All give as much as the widest part, for the collective's sake.
 float *engine_gather(struct engine *e, float *part, uint32_t n, uint32_t columns, uint32_t unit)
 {
     if (e->size == 1)
         return part;
     int64_t start = clock_now();
-    uint32_t each = unit == 1 ? PACKED_ROWS : 1, most = 0;
-    for (uint32_t r = 0; r < e->size; r++) {
-        uint32_t width = engine_first(r + 1, e->size, columns, each)
-                         - engine_first(r, e->size, columns, each);
-        most = width > most ? width : most;
-    }
-    size_t widest = (size_t)most * unit * n;
-    size_t mine = range_n(engine_share_of(e, columns, each, false)) * unit * n;
-    float *in = engine_matrix(e, 1, widest), *all = engine_matrix(e, e->size, widest);
+    uint32_t each = unit == 1 ? PACKED_ROWS : 1;
+    size_t *bytes = arena_room(e->step, e->size * sizeof *bytes);
+    for (uint32_t r = 0; r < e->size; r++)
+        bytes[r] = (size_t)(engine_first(r + 1, e->size, columns, each)
+                            - engine_first(r, e->size, columns, each))
+                   * unit * sizeof *part;
     float *out = engine_matrix(e, n, (size_t)columns * unit);
-    memcpy(in, part, mine * sizeof *in);
-    memset(in + mine, 0, (widest - mine) * sizeof *in);
-    group_allgather(e->group, in, widest * sizeof *in, all);
-    for (uint32_t r = 0; r < e->size; r++) {
-        size_t from = (size_t)engine_first(r, e->size, columns, each) * unit;
-        size_t width = (size_t)engine_first(r + 1, e->size, columns, each) * unit - from;
-        for (uint32_t t = 0; t < n; t++)
-            memcpy(out + t * (size_t)columns * unit + from, all + r * widest + t * width,
-                   width * sizeof *out);
-    }
+    group_gather_rows(e->group, part, n, bytes, out);
     e->exchange_ns += clock_now() - start;
     return out;
 }

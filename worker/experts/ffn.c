@@ -93,8 +93,7 @@ struct operand ffn_spread(struct engine *e,
             q[i] = x->q[pair[i] / k];
         o.q = q;
     }
-    if (packed_kind(l->gate_exps->format) != PACKED_NONE
-        && packed_kind(l->up_exps->format) != PACKED_NONE && x->q)
+    if (x->q && weights_have(e->weights, l->gate_exps) && weights_have(e->weights, l->up_exps))
         return o;
     float *rows = engine_matrix(e, n, d);
     for (uint32_t i = 0; i < n; i++)

@@ -18,6 +18,9 @@ const struct placement_rule placement_rules[] = {
     {.name = "balanced",
      .help = "copies of the hottest experts, packed by load (EPLB)",
      .place = placement_balanced},
+    {.name = "snake",
+     .help = "copies of the hottest experts, dealt by load to and fro",
+     .place = placement_snake},
     {.name = NULL},
 };
 
@@ -86,6 +89,18 @@ static void index_copies(struct placement *p)
     p->first_copy[n] = p->shape.n_slots;
 }
 
+static struct placement empty_placement(const struct placement_shape *shape, struct arena *a)
+{
+    struct placement p = {.shape = *shape};
+    p.expert = arena_alloc(a, shape->n_slots * sizeof *p.expert);
+    p.copy = arena_alloc(a, shape->n_slots * sizeof *p.copy);
+    p.first_slot = arena_alloc(a, (shape->n_devices + 1) * sizeof *p.first_slot);
+    p.first_copy = arena_alloc(a, (shape->n_experts + 1) * sizeof *p.first_copy);
+    for (uint32_t d = 0; d <= shape->n_devices; d++)
+        p.first_slot[d] = placement_first(d, shape->n_slots, shape->n_devices);
+    return p;
+}
+
 enum error placement_make(const struct placement_rule *rule,
                           const struct placement_shape *shape,
                           const double *load,
@@ -97,13 +112,7 @@ enum error placement_make(const struct placement_rule *rule,
 
     if (e || (e = check_load(load, shape->n_experts, t)))
         return e;
-    struct placement p = {.shape = *shape};
-    p.expert = arena_alloc(a, shape->n_slots * sizeof *p.expert);
-    p.copy = arena_alloc(a, shape->n_slots * sizeof *p.copy);
-    p.first_slot = arena_alloc(a, (shape->n_devices + 1) * sizeof *p.first_slot);
-    p.first_copy = arena_alloc(a, (shape->n_experts + 1) * sizeof *p.first_copy);
-    for (uint32_t d = 0; d <= shape->n_devices; d++)
-        p.first_slot[d] = placement_first(d, shape->n_slots, shape->n_devices);
+    struct placement p = empty_placement(shape, a);
     struct arena_mark mark = arena_mark(a);
     if (!load) {
         double *even = arena_room(a, shape->n_experts * sizeof *even);
@@ -113,6 +122,46 @@ enum error placement_make(const struct placement_rule *rule,
     }
     rule->place(&p, load, p.expert, a);
     arena_release(a, mark);
+    index_copies(&p);
+    *out = p;
+    return OK;
+}
+
+static enum error check_experts(const struct placement *p, struct arena *a, struct errtext *t)
+{
+    struct arena_mark mark = arena_mark(a);
+    uint8_t *placed = arena_alloc(a, p->shape.n_experts);
+    enum error e = OK;
+
+    for (uint32_t s = 0; s < p->shape.n_slots && !e; s++) {
+        if (p->expert[s] < p->shape.n_experts)
+            placed[p->expert[s]] = 1;
+        else
+            e = errtext_set(t, ERR_INVALID,
+                            "slot %" PRIu32 " holds expert %" PRIu32 " of %" PRIu32, s,
+                            p->expert[s], p->shape.n_experts);
+    }
+    for (uint32_t i = 0; i < p->shape.n_experts && !e; i++)
+        if (!placed[i])
+            e = errtext_set(t, ERR_INVALID, "expert %" PRIu32 " is nowhere", i);
+    arena_release(a, mark);
+    return e;
+}
+
+enum error placement_given(const struct placement_shape *shape,
+                           const uint32_t *expert,
+                           struct arena *a,
+                           struct placement *out,
+                           struct errtext *t)
+{
+    enum error e = placement_check(shape, t);
+
+    if (e)
+        return e;
+    struct placement p = empty_placement(shape, a);
+    memcpy(p.expert, expert, shape->n_slots * sizeof *expert);
+    if ((e = check_experts(&p, a, t)))
+        return e;
     index_copies(&p);
     *out = p;
     return OK;

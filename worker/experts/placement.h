@@ -11,6 +11,7 @@
 //   balanced      by measured load: whole groups on nodes, copies for whoever has
 //                 the highest load a copy within its node, then the heaviest copies
 //                 first, each on the lightest device with room (DeepSeek's EPLB)
+//   snake         the same copies, dealt to the devices to and fro, the heaviest first
 //
 // A placement is a function of shape and loads alone: every rank computes its own
 // and all are the same.  One file and one row of the table each.
@@ -68,6 +69,13 @@ MUST_CHECK enum error placement_make(const struct placement_rule *rule,
                                      struct arena *a,
                                      struct placement *out,
                                      struct errtext *t);
+// One that somebody else made: slot k holds expert[k].  ERR_INVALID: an expert that does
+// not exist, or one without a slot.
+MUST_CHECK enum error placement_given(const struct placement_shape *shape,
+                                      const uint32_t *expert,
+                                      struct arena *a,
+                                      struct placement *out,
+                                      struct errtext *t);
 
 // The first slot of part i of n when n parts share `slots` as evenly as they can.
 static inline uint32_t placement_first(uint32_t i, uint32_t slots, uint32_t n)

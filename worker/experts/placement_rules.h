@@ -20,5 +20,9 @@ void placement_balanced(const struct placement *p,
                         const double *load,
                         uint32_t *expert,
                         struct arena *scratch);
+void placement_snake(const struct placement *p,
+                     const double *load,
+                     uint32_t *expert,
+                     struct arena *scratch);
 
 #endif

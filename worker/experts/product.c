@@ -38,16 +38,23 @@ void engine_share(struct engine *e, uint32_t n, uint32_t grain, engine_share_fn 
 // ---- operands ------------------------------------------------------------------------
 
 struct quantise {
+    const struct engine *e;
     const float *x;
     size_t n_in;
     struct packed_x *const *rows;
 };
 
+// Activations in the form that the packed weights take.
+static void code(const struct engine *e, const float *x, size_t n, struct packed_x *out)
+{
+    (weights_round(e->weights) ? packed_round : packed_quantise)(x, n, out);
+}
+
 static void quantise(void *arg, uint32_t from, uint32_t to)
 {
     const struct quantise *a = arg;
     for (uint32_t t = from; t < to; t++)
-        packed_quantise(a->x + t * a->n_in, a->n_in, a->rows[t]);
+        code(a->e, a->x + t * a->n_in, a->n_in, a->rows[t]);
 }
 
 // Rows of blocks for n vectors; NULL where products take none.
@@ -67,7 +74,7 @@ static struct packed_x **code_room(struct engine *e, size_t n_in, uint32_t n)
 struct operand engine_operand(struct engine *e, float *x, size_t n_in, uint32_t n)
 {
     struct packed_x **rows = code_room(e, n_in, n);
-    struct quantise a = {x, n_in, rows};
+    struct quantise a = {e, x, n_in, rows};
     if (rows)
         engine_share(e, n, 4, quantise, &a);
     return (struct operand){
@@ -113,14 +120,14 @@ multiply(const struct engine *e, const struct product *p, bool up, struct range 
 }
 
 // Parts begin with blocks, so a part's codes are its own.
-static void activate(const struct product *p, struct range rows)
+static void activate(const struct engine *e, const struct product *p, struct range rows)
 {
     size_t at = rows.from - p->rows.from, n = range_n(rows), width = range_n(p->rows);
     for (uint32_t t = 0; t < p->x.n; t++) {
         float *y = p->y + t * width + at;
         curves_swiglu(y, p->up_y + t * width + at, n);
         if (p->act)
-            packed_quantise(y, n, p->act[t] + at / PACKED_BLOCK);
+            code(e, y, n, p->act[t] + at / PACKED_BLOCK);
     }
 }
 
@@ -130,7 +137,7 @@ void engine_multiply(const struct engine *e, const struct product *p, struct ran
     if (!p->up)
         return;
     multiply(e, p, true, rows);
-    activate(p, rows);
+    activate(e, p, rows);
 }
 
 static void product_part(void *arg, uint32_t part, uint32_t member)

@@ -23,6 +23,7 @@ struct weights {
     uint32_t n;
     uint8_t *pool;
     size_t bytes, mapped;
+    bool rounds;
 };
 
 static int by_tensor(const void *a, const void *b)
@@ -52,12 +53,31 @@ static void pack_group(void *arg, uint32_t i, uint32_t member)
                 a->pool + s->at + part * s->group_bytes);
 }
 
+static enum packed_kind kind_of(const struct gguf_tensor *t)
+{
+    return t && t->dims[0] % PACKED_BLOCK == 0 ? packed_kind(t->format) : PACKED_NONE;
+}
+
+// Activations have one form in a model: codes, unless no weights want them.
+static bool all_round(const struct weights_share *shares, uint32_t n)
+{
+    bool some = false;
+    for (uint32_t i = 0; i < n; i++) {
+        enum packed_kind kind = kind_of(shares[i].tensor);
+        if (kind != PACKED_NONE && kind != PACKED_BF16)
+            return false;
+        some = some || kind == PACKED_BF16;
+    }
+    return some;
+}
+
 static void lay_out(struct weights *w, const struct weights_share *shares, uint32_t n)
 {
+    w->rounds = all_round(shares, n);
     for (uint32_t i = 0; i < n; i++) {
         const struct gguf_tensor *t = shares[i].tensor;
-        enum packed_kind kind = t ? packed_kind(t->format) : PACKED_NONE;
-        if (kind == PACKED_NONE)
+        enum packed_kind kind = kind_of(t);
+        if (kind == PACKED_NONE || (kind == PACKED_BF16) != w->rounds)
             continue;
         struct packed_share s = {
             .s = shares[i],
@@ -148,13 +168,26 @@ void weights_each(const struct weights *w, weights_fn fn, void *arg)
         fn(w->shares[i].s.tensor, arg);
 }
 
+static const struct packed_share *share_of(const struct weights *w, const struct gguf_tensor *t)
+{
+    struct packed_share key = {.s.tensor = t};
+    return w ? bsearch(&key, w->shares, w->n, sizeof key, by_tensor) : NULL;
+}
+
+bool weights_round(const struct weights *w)
+{
+    return w->rounds;
+}
+
+bool weights_have(const struct weights *w, const struct gguf_tensor *t)
+{
+    return share_of(w, t);
+}
+
 const uint8_t *
 weights_find(const struct weights *w, const struct gguf_tensor *t, uint32_t z, uint32_t row)
 {
-    struct packed_share key = {.s.tensor = t};
-    if (!w)
-        return NULL;
-    const struct packed_share *s = bsearch(&key, w->shares, w->n, sizeof key, by_tensor);
+    const struct packed_share *s = share_of(w, t);
     if (!s)
         return NULL;
     assert(row >= s->s.rows.from && (row - s->s.rows.from) % PACKED_ROWS == 0);

@@ -10,6 +10,8 @@
 #ifndef WORKER_EXPERTS_WEIGHTS_H
 #define WORKER_EXPERTS_WEIGHTS_H
 
+#include <stdbool.h>
+
 #include "common/error.h"
 #include "worker/experts/model.h"
 #include "worker/group.h"
@@ -47,6 +49,10 @@ size_t weights_bytes(const struct weights *w);
 // fn for each tensor that was packed.
 typedef void (*weights_fn)(const struct gguf_tensor *t, void *arg);
 void weights_each(const struct weights *w, weights_fn fn, void *arg);
+
+// Whether the packed weights take activations by packed_round; else by packed_quantise.
+bool weights_round(const struct weights *w);
+bool weights_have(const struct weights *w, const struct gguf_tensor *t); // w may be NULL
 
 // Groups from row `row` (a group's first) of slice `z` on; NULL where the tensor is
 // not packed.  They must be in the share.

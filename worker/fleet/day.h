@@ -40,6 +40,8 @@ enum { DAY_EPISODE_BITS = 32 }; // episodes are counter words
 size_t day_bytes(const struct world *w); // of a running day, all of it
 struct day *day_create(const struct world *w);
 void day_destroy(struct day *d); // NULL is fine
+// Another day of the same world becomes this one as it stands, options included.
+void day_copy(struct day *to, const struct day *from);
 
 // Options, kept over resets.  Off: day_hash is 0.  On by default.
 void day_set_hash(struct day *d, bool on);

@@ -58,6 +58,13 @@ struct day *day_create(const struct world *w)
     return d;
 }
 
+void day_copy(struct day *to, const struct day *from)
+{
+    memcpy(to, from, from->n_bytes);
+    (void)lay_out(from->world, to, (uint8_t *)to);
+    to->epoch.feasible = to->feasible;
+}
+
 void day_destroy(struct day *d)
 {
     mem_free(d);

@@ -8,6 +8,12 @@
 // (V - mean) / sd, with mean and sd of the first round's returns: a head that begins
 // near 0 would otherwise spend its first rounds on climbing to a day's profit.
 //
+// Lessons: in the first rounds a decision is not judged by what its day brought but by a
+// lookahead (lookahead.h), which knows the worth Q of every destination j, and the policy
+// pi climbs  sum_j pi_j (Q_j - warmth log pi_j)  (the actor of discrete soft actor-critic,
+// Christodoulou, arXiv 1910.07207, equation 12).  It is linear in Q, so that what the
+// lookahead knows of the future averages out.  The days are the network's own.
+//
 // A rollout's blob has actions, their log p and values; rewards and observations come
 // back by replaying the days.  Gradients are sums over `parts` logical parts of a
 // minibatch, added in one fixed tree, and everything else is done alike on every rank:
@@ -33,6 +39,9 @@ struct ppo {
     uint32_t epochs, minibatch, parts;
     uint32_t decay; // rounds until the rate is 0; 0: it stays
     double rate, lambda, clip, entropy, value, max_norm;
+    uint32_t lessons; // rounds that begin with them
+    int64_t ahead_ms; // of a lesson's lookahead
+    double warmth;    // dollars
 };
 
 // ---- a checkpoint: safetensors (ppo_model.c) ---------------------------------------------

@@ -3,13 +3,21 @@
 
 #include "common/mem.h"
 #include "worker/fleet/draws.h"
+#include "worker/fleet/lookahead.h"
 #include "worker/fleet/pilot.h"
 #include "worker/fleet/ppo_blob.h"
 
 struct lane {
     struct day *day;
-    struct buf steps;
+    struct buf steps, worths;
     uint32_t n;
+};
+
+// Who flies, and in a lesson who looks ahead.
+struct flight {
+    struct pilot *pilot;
+    struct lookahead *lookahead; // or NULL
+    int64_t *worth;              // [V]
 };
 
 static uint32_t draw_of(const struct day *d)
@@ -21,10 +29,19 @@ static uint32_t draw_of(const struct day *d)
     return w[0];
 }
 
-// All lanes to their days' ends, as many in a look as still fly.
-static enum error
-fly(const struct ppo *p, struct pilot *pilot, struct lane *lanes, struct run *r)
+static void put_worths(struct lookahead *l, const struct day *d, int64_t *worth, struct buf *b)
 {
+    lookahead(l, d, worth);
+    for (uint32_t j = 0; j < day_world(d)->n_ports; j++) {
+        const float x = (float)((double)worth[j] / 1e6);
+        buf_put(b, &x, sizeof x);
+    }
+}
+
+// All lanes to their days' ends, as many in a look as still fly.
+static enum error fly(const struct ppo *p, struct flight *f, struct lane *lanes, struct run *r)
+{
+    struct pilot *pilot = f->pilot;
     struct day **days = mem_alloc(p->days * sizeof *days);
     uint32_t *who = mem_alloc(p->days * sizeof *who), n = 0;
     enum error e = OK;
@@ -46,6 +63,8 @@ fly(const struct ppo *p, struct pilot *pilot, struct lane *lanes, struct run *r)
             struct ppo_step s = {.action = pilot_draw(pilot, &v, i, draw_of(days[i])),
                                  .value = v.value[i]};
             s.log_p = v.log_p[i * p->world->n_ports + s.action];
+            if (f->lookahead)
+                put_worths(f->lookahead, days[i], f->worth, &lanes[who[i]].worths);
             e = day_act(days[i], s.action);
             buf_put(&lanes[who[i]].steps, &s, sizeof s);
             lanes[who[i]].n++;
@@ -82,27 +101,38 @@ enum error ppo_rollout(const struct ppo *p,
     enum error e = ppo_first_episode(p, at, &first, t);
     if (e || (e = ppo_model_read(&m, p->shape, p->seed, checkpoint, t)))
         return e;
-    struct pilot *pilot = pilot_create(p->world, p->shape, m.w, p->days);
+    const bool lesson = at->iteration < p->lessons;
+    struct flight f = {
+        .pilot = pilot_create(p->world, p->shape, m.w, p->days),
+        .lookahead = lesson ? lookahead_create(p->world, p->ahead_ms) : NULL,
+        .worth = mem_alloc(p->world->n_ports * sizeof *f.worth),
+    };
     struct lane *lanes = mem_alloc(p->days * sizeof *lanes);
     for (uint32_t i = 0; i < p->days; i++) {
         buf_init(&lanes[i].steps, SIZE_MAX / 4);
+        buf_init(&lanes[i].worths, SIZE_MAX / 4);
         lanes[i].day = day_create(p->world);
         day_set_hash(lanes[i].day, false);
         day_reset(lanes[i].day, p->seed, first + i);
     }
-    if (fly(p, pilot, lanes, r))
+    if (fly(p, &f, lanes, r))
         e = errtext_set(t, FAULT_JOB, "the network chose a destination that is not feasible");
-    const struct ppo_head head = {PPO_MAGIC, p->days};
+    const struct ppo_head head = {PPO_MAGIC, p->days, lesson ? p->world->n_ports : 0};
     buf_put(out, &head, sizeof head);
     for (uint32_t i = 0; i < p->days; i++)
         buf_put(out, &lanes[i].n, sizeof lanes[i].n);
-    for (uint32_t i = 0; i < p->days; i++) {
+    for (uint32_t i = 0; i < p->days; i++)
         buf_put(out, lanes[i].steps.bytes, lanes[i].steps.n);
+    for (uint32_t i = 0; i < p->days; i++) {
+        buf_put(out, lanes[i].worths.bytes, lanes[i].worths.n);
         buf_fini(&lanes[i].steps);
+        buf_fini(&lanes[i].worths);
         day_destroy(lanes[i].day);
     }
     mem_free(lanes);
-    pilot_destroy(pilot);
+    pilot_destroy(f.pilot);
+    lookahead_destroy(f.lookahead);
+    mem_free(f.worth);
     ppo_model_fini(&m);
     return e;
 }

@@ -14,32 +14,43 @@ enum { SIGHTS_GIB_MAX = 2 }; // of observations on a rank
 // ---- the blobs ---------------------------------------------------------------------------
 
 // Counts the steps of a rollout; its text says what does not fit.
-static enum error
-count(const struct ppo *p, const struct bin *b, uint32_t *day_steps, struct errtext *t)
+static enum error count(const struct ppo *p,
+                        bool lesson,
+                        const struct bin *b,
+                        uint32_t *day_steps,
+                        struct errtext *t)
 {
     struct ppo_head head = {0};
     const size_t front = sizeof head + p->days * sizeof *day_steps;
+    const uint32_t worths = lesson ? p->world->n_ports : 0;
     uint64_t n = 0;
     if (b->n >= front)
         memcpy(&head, b->p, sizeof head);
-    if (head.magic != PPO_MAGIC || head.days != p->days)
-        return errtext_set(t, FAULT_JOB, "a rollout is no blob of %u days", p->days);
+    if (head.magic != PPO_MAGIC || head.days != p->days || head.worths != worths)
+        return errtext_set(t, FAULT_JOB, "a rollout is no blob of %u days and %u worths",
+                           p->days, worths);
     memcpy(day_steps, b->p + sizeof head, front - sizeof head);
     for (uint32_t i = 0; i < p->days; i++)
         n += day_steps[i];
-    if (front + n * sizeof(struct ppo_step) != b->n)
+    const uint64_t size = front + n * (sizeof(struct ppo_step) + worths * sizeof(float));
+    if (size != b->n)
         return errtext_set(t, FAULT_JOB,
                            "a rollout of %" PRIu64 " decisions has %u bytes, expected %" PRIu64,
-                           n, b->n, front + n * sizeof(struct ppo_step));
+                           n, b->n, size);
     return OK;
 }
 
 static void read_steps(const struct ppo *p, const struct bin *b, struct ppo_round *d)
 {
     const size_t front = sizeof(struct ppo_head) + p->days * sizeof *d->day_steps;
-    if (b->n > front)
-        memcpy(d->steps + d->n, b->p + front, b->n - front);
-    d->n += (b->n - front) / sizeof *d->steps;
+    const size_t row = d->worth ? p->world->n_ports * sizeof *d->worth : 0;
+    const size_t n = (b->n - front) / (sizeof *d->steps + row);
+    if (n)
+        memcpy(d->steps + d->n, b->p + front, n * sizeof *d->steps);
+    if (n && row)
+        memcpy(d->worth + d->n * p->world->n_ports, b->p + front + n * sizeof *d->steps,
+               n * row);
+    d->n += n;
 }
 
 // ---- the days again ----------------------------------------------------------------------
@@ -109,7 +120,8 @@ static enum error count_all(const struct ppo *p,
 {
     size_t n = 0;
     for (uint32_t i = 0; i < task->n_rollouts; i++) {
-        enum error e = count(p, &task->rollouts[i], d->day_steps + (size_t)i * p->days, t);
+        enum error e = count(p, task->iteration < p->lessons, &task->rollouts[i],
+                             d->day_steps + (size_t)i * p->days, t);
         if (e)
             return e;
     }
@@ -140,6 +152,8 @@ enum error ppo_round_read(const struct ppo *p,
         out->rewards = mem_alloc(n * sizeof *out->rewards);
         out->advantage = mem_alloc(n * sizeof *out->advantage);
         out->target = mem_alloc(n * sizeof *out->target);
+        if (task->iteration < p->lessons)
+            out->worth = mem_alloc(n * p->world->n_ports * sizeof *out->worth);
         sights_init(&out->sights, p->world, n);
         for (uint32_t i = 0; i < task->n_rollouts; i++)
             read_steps(p, &task->rollouts[i], out);
@@ -154,6 +168,7 @@ void ppo_round_fini(struct ppo_round *d)
 {
     sights_fini(&d->sights);
     mem_free(d->steps);
+    mem_free(d->worth);
     mem_free(d->rewards);
     mem_free(d->advantage);
     mem_free(d->target);

@@ -29,6 +29,7 @@ struct learner {
     float *parts;    // of this rank
     float *sum;
     double rate, stats[N_STATS], norm;
+    double spread; // of a lesson's worths
     uint64_t batches;
 };
 
@@ -64,10 +65,16 @@ static void judge_one(const struct learner *l,
             continue;
         double x = (double)log_p[j], q = math_exp(x);
         entropy -= q * x;
-        g[j] += (float)(p->entropy * q * (x + 1) * per);
+        if (!l->round->worth)
+            g[j] += (float)(p->entropy * q * (x + 1) * per);
     }
-    if (!clipped)
+    if (l->round->worth) {
+        const struct ppo_lesson lesson = {n, mask, l->round->worth + k * n, l->spread,
+                                          p->warmth};
+        ppo_lesson_judge(&lesson, log_p, per, g);
+    } else if (!clipped) {
         g[s->action] -= (float)(advantage * ratio * per);
+    }
     const double miss = (double)v->value->x[i] - (double)l->round->target[k];
     v->value->g[i] += (float)(2 * p->value * miss * per);
     stats[STAT_ENTROPY] += (float)(entropy * per);
@@ -230,6 +237,7 @@ static enum error learn_round(const struct ppo *p,
     l.sum = mem_alloc(width * sizeof *l.sum);
     sights_init(&l.micro, p->world, MICRO);
     const double explained = ppo_round_judge(p, m, round);
+    l.spread = round->worth ? ppo_lesson_spread(round) : 0;
     enum error e = learn(&l, task->iteration, t);
     tell(&l, explained, report);
     sights_fini(&l.micro);

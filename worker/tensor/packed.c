@@ -6,6 +6,7 @@
 
 #include "worker/tensor/format_blocks.h"
 #include "worker/tensor/kernels.h"
+#include "worker/tensor/packed_bf16.h"
 #include "worker/tensor/packed_codes.h"
 #include "worker/tensor/packed_table.h"
 
@@ -42,9 +43,10 @@ enum packed_kind packed_kind(const struct format *f)
     case FORMAT_Q2_K:
     case FORMAT_Q5_K:
         return PACKED_OFFSET;
+    case FORMAT_BF16:
+        return PACKED_BF16;
     case FORMAT_F32:
     case FORMAT_F16:
-    case FORMAT_BF16:
         break;
     }
     return PACKED_NONE;
@@ -122,12 +124,22 @@ fill_8(const struct format *f, const uint8_t *row, size_t r, size_t n_in, uint8_
     }
 }
 
+static void fill_bf16(const uint8_t *row, size_t r, size_t n_in, uint8_t *group)
+{
+    for (size_t i = 0; i < n_in; i++) {
+        uint16_t half = (uint16_t)block_u16(row + 2 * i);
+        half = (uint16_t)(half & 0x7f80 ? half : half & 0x8000); // subnormal: see packed_bf16.h
+        memcpy(group + i / 2 * 4 * PACKED_ROWS + 4 * r + i % 2 * 2, &half, sizeof half);
+    }
+}
+
 void packed_fill(
     const struct format *f, const uint8_t *rows, size_t n_rows, size_t n_in, uint8_t *group)
 {
     enum packed_kind k = packed_kind(f);
     size_t row_bytes = format_row_bytes(f, n_in);
-    assert(k != PACKED_NONE && n_rows <= PACKED_ROWS && n_in % f->block == 0);
+    assert(k != PACKED_NONE && n_rows <= PACKED_ROWS && n_in % f->block == 0
+           && n_in % PACKED_BLOCK == 0);
     if (n_rows < PACKED_ROWS) // scales of 0
         memset(group, 0, packed_group_bytes(k, n_in));
     for (size_t r = 0; r < n_rows; r++)
@@ -135,6 +147,8 @@ void packed_fill(
             fill_4(rows + r * row_bytes, r, n_in, group);
         else if (k == PACKED_4K)
             fill_4k(rows + r * row_bytes, r, n_in, group);
+        else if (k == PACKED_BF16)
+            fill_bf16(rows + r * row_bytes, r, n_in, group);
         else
             fill_8(f, rows + r * row_bytes, r, n_in, group);
 }
@@ -146,7 +160,15 @@ void packed_quantise(const float *x, size_t n, struct packed_x *out)
     current()->quantise(x, n, out);
 }
 
+void packed_round(const float *x, size_t n, struct packed_x *out)
+{
+    current()->round(x, n, out);
+}
+
 void packed_multiply(const struct packed_product *p)
 {
-    current()->multiply(p);
+    if (p->kind == PACKED_BF16)
+        packed_bf16_multiply(p);
+    else
+        current()->multiply(p);
 }

@@ -15,6 +15,9 @@
 //     scale and offset      the same, then y = fma(o d, sum of activations' codes, y)
 //     two halves of 16      the first half's, then the second half's
 //
+// Weights of bfloat16 take activations rounded to bfloat16 instead, two elements of each
+// row together, in the order of packed_bf16.h.
+//
 // where s and o are the format's own scale and offset, exact in float32.  So a result
 // is a function of its row and its vector: not of the class of kernels, the rows and
 // vectors beside it, or who made it.
@@ -38,6 +41,7 @@ enum packed_kind {
     PACKED_4K,     // four bits, scale and offset of six bits under halves of 256 elements
     PACKED_HALVES, // eight bits, a float scale for every sixteen elements
     PACKED_OFFSET, // the same and a float offset
+    PACKED_BF16,   // no codes: bfloat16
 };
 enum packed_kind packed_kind(const struct format *f);
 
@@ -49,14 +53,20 @@ void packed_fill(
 
 // A block of activations, a cache line.
 struct packed_x {
-    int8_t q[PACKED_BLOCK];
-    float d;
-    int32_t sum, half[2];     // of the codes, and of their halves
-    int32_t less_8, less_128; // -8 and -128 times the sum
-    int32_t half_less_128[2]; // -128 times the halves'
+    union {
+        struct {
+            int8_t q[PACKED_BLOCK];
+            float d;
+            int32_t sum, half[2];     // of the codes, and of their halves
+            int32_t less_8, less_128; // -8 and -128 times the sum
+            int32_t half_less_128[2]; // -128 times the halves'
+        };
+        uint16_t rounded[PACKED_BLOCK]; // for PACKED_BF16
+    };
 };
 // n a multiple of PACKED_BLOCK; n / PACKED_BLOCK blocks.
 void packed_quantise(const float *x, size_t n, struct packed_x *out);
+void packed_round(const float *x, size_t n, struct packed_x *out); // for PACKED_BF16
 
 // n_out rows from a group's first on, with n_x vectors: y[t * y_stride + j].
 struct packed_product {

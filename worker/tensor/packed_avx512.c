@@ -320,6 +320,7 @@ static void multiply(const struct packed_product *p)
     case PACKED_OFFSET:
         rows(PACKED_OFFSET, p);
         break;
+    case PACKED_BF16:
     case PACKED_NONE:
         break;
     }
@@ -327,6 +328,7 @@ static void multiply(const struct packed_product *p)
 
 const struct packed_class packed_avx512 = {
     .quantise = packed_quantise_all,
+    .round = packed_round_all,
     .multiply = multiply,
 };
 

@@ -72,5 +72,6 @@ static void multiply(const struct packed_product *p)
 
 const struct packed_class packed_portable = {
     .quantise = packed_quantise_all,
+    .round = packed_round_all,
     .multiply = multiply,
 };

@@ -9,6 +9,7 @@
 //                       offsets; codes
 //     PACKED_HALVES     n x 32 floats: scales of first halves, then of second; codes
 //     PACKED_OFFSET     the same; offsets alike; codes
+//     PACKED_BF16       packed_bf16.h
 //
 // Codes of eight bits, plus 128: a block has eight runs of 64 bytes; run i has elements
 // 4 i to 4 i + 3 of row 0, of row 1, and so on.  Codes of four bits: four runs; low
@@ -43,6 +44,10 @@ static inline struct packed_parts packed_parts(enum packed_kind k, size_t n_in)
 {
     size_t n = n_in / PACKED_BLOCK;
     struct packed_parts p = {0};
+    if (k == PACKED_BF16) {
+        p.end = n * PACKED_ROWS * PACKED_BLOCK * 2;
+        return p;
+    }
     bool four = k == PACKED_4 || k == PACKED_4K;
     if (k == PACKED_4 || k == PACKED_8)
         p.small = packed_padded(n * PACKED_ROWS * 2);
@@ -100,8 +105,23 @@ static inline void packed_quantise_all(const float *x, size_t n, struct packed_x
         packed_quantise_block(x + b * PACKED_BLOCK, out + b);
 }
 
+// To nearest even; subnormal numbers become zeros of their sign.
+static inline void packed_round_all(const float *x, size_t n, struct packed_x *out)
+{
+    for (size_t b = 0; b < n / PACKED_BLOCK; b++) {
+        uint32_t bits[PACKED_BLOCK];
+        memcpy(bits, x + b * PACKED_BLOCK, sizeof bits);
+        for (int i = 0; i < PACKED_BLOCK; i++) {
+            uint32_t u = bits[i], r = (u + 0x7fff + (u >> 16 & 1)) >> 16;
+            r = (u & 0x7fffffffu) > 0x7f800000u ? u >> 16 | 0x40 : r;
+            out[b].rounded[i] = (uint16_t)(r & 0x7f80 ? r : r & 0x8000);
+        }
+    }
+}
+
 struct packed_class {
     void (*quantise)(const float *x, size_t n, struct packed_x *out);
+    void (*round)(const float *x, size_t n, struct packed_x *out);
     void (*multiply)(const struct packed_product *p);
 };
 
