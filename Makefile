@@ -203,9 +203,8 @@ bench-experts: benches ## the experts engine on SHOAL_BENCH_MODEL next to raw re
 	@tests/bench/bench-experts $(B)/bin
 bench-dispatch: benches ## dispatch next to raw programs and peers, alternating
 	@tests/bench/bench-dispatch $(B)/bin
-bench-fleet: benches ## days of a fleet next to bare event queues, alternating
-	@$(B)/bin/bench_fleet tests/golden/fleet
-	@tests/bench/peer_simpy.py tests/golden/fleet/uam8x40.json 20 || test $$? = 77
+bench-fleet: benches ## days of a fleet next to bare event queues, SimPy, two bare processes
+	@tests/bench/bench-fleet $(B)/bin
 DAYS ?= 10000
 fleet-laws: all ## the laws of a fleet's day on DAYS=10000 days of odd fleets
 	@tests/scripts/fleet-laws $(DAYS)
