@@ -11,6 +11,7 @@
 #include "worker/evaluate/command_line.h"
 #include "worker/evaluate/evaluate.h"
 #include "worker/evaluate/exec_check.h"
+#include "worker/evaluate/source.h"
 #include "worker/metrics_text.h"
 #include "worker/printable.h"
 #include "worker/sandbox.h"
@@ -19,6 +20,7 @@
 enum {
     KIB = 1024,
     STDIN_MAX = 1 << 20,
+    SOURCE_MAX = 1 << 20,
     LOG_MAX = 8 * KIB,    // of each stream, kept with an item
     DETAIL_MAX = 4 * KIB, // of what a failed command said
 };
@@ -42,6 +44,11 @@ static const struct param params[] = {
      .help =
          "json: the last line of stdout is an object; or a map name: regular expression with "
          "one group; none: the metric exit"},
+    {.name = "sources",
+     .type = PARAM_STRS,
+     .fallback = "[]",
+     .help = "those of the job's files in which @name@ is a parameter's value and @name:c@ an "
+             "expression's, written in C"},
     {.name = "outputs",
      .type = PARAM_STRS,
      .fallback = "[]",
@@ -94,6 +101,12 @@ static const struct param params[] = {
     {.name = NULL},
 };
 
+// A file that is made anew for each item.
+struct source {
+    uint32_t file;   // of the state's
+    struct buf text; // with its marks
+};
+
 struct state {
     const struct value *params;
     uint64_t seed;
@@ -101,6 +114,8 @@ struct state {
     struct metrics_text *metrics;
     struct sandbox_file *files; // the job's, then params.json
     uint32_t n_files;
+    struct source *sources;
+    uint32_t n_sources;
     struct commons *commons; // NULL: none is wanted
     struct arena *arena;     // of one item
 };
@@ -113,6 +128,9 @@ static void close_exec(void *state)
     if (!s)
         return;
     metrics_text_close(s->metrics);
+    for (uint32_t i = 0; i < s->n_sources; i++)
+        buf_fini(&s->sources[i].text);
+    mem_free(s->sources);
     commons_close(s->commons);
     arena_destroy(s->arena);
     mem_free(s->files);
@@ -130,6 +148,32 @@ static enum error take_files(struct state *s, const struct workload_job *job, st
                                "files: %.200s cannot stand in a scratch directory", f->name);
         s->files[i] =
             (struct sandbox_file){.name = f->name, .path = f->path, .mode = f->mode & 0777};
+    }
+    return OK;
+}
+
+// The texts of `sources`, read once.
+static enum error take_sources(struct state *s, const struct value *names, struct errtext *t)
+{
+    uint32_t n = names && names->type == VALUE_LIST ? names->n : 0;
+
+    s->sources = mem_alloc((n + 1) * sizeof *s->sources);
+    for (uint32_t i = 0; i < n; i++) {
+        struct source *y = &s->sources[i];
+        const char *name = names->items[i].s;
+        while (y->file + 1 < s->n_files && strcmp(s->files[y->file].name, name) != 0)
+            y->file++;
+        if (y->file + 1 == s->n_files)
+            return errtext_set(t, FAULT_JOB, "sources: %.200s is none of the job's files",
+                               name);
+        buf_init(&y->text, SOURCE_MAX);
+        s->n_sources++;
+        FILE *f = fopen(s->files[y->file].path, "re");
+        bool is_read = f && buf_read(&y->text, f) && !y->text.full;
+        if (f)
+            (void)fclose(f);
+        if (!is_read)
+            return errtext_set(t, FAULT_WORKER, "sources: %.200s cannot be read", name);
     }
     return OK;
 }
@@ -166,6 +210,8 @@ static enum error open_exec(const struct workload_job *job, void **out, struct e
     s->sandbox = job->sandbox;
     s->arena = arena_create();
     enum error e = take_files(s, job, t);
+    if (!e)
+        e = take_sources(s, value_find(job->params, "sources"), t);
     if (!e && metrics_text_open(value_find(job->params, "metrics"), &s->metrics, t))
         e = FAULT_JOB;
     if (!e)
@@ -215,6 +261,27 @@ static enum error make_env(struct item *it, const struct value *env)
     return OK;
 }
 
+static enum error make_sources(struct item *it)
+{
+    struct state *s = it->s;
+    enum error e = OK;
+
+    for (uint32_t i = 0; i < s->n_sources && !e; i++) {
+        struct sandbox_file *f = &s->files[s->sources[i].file];
+        struct buf b;
+        buf_init(&b, SOURCE_MAX);
+        e = source_fill(buf_cstr(&s->sources[i].text), s->sources[i].text.n, &it->values, &b,
+                        &it->why);
+        if (e)
+            (void)errtext_prefix(&it->why, e, "%s", f->name);
+        f->path = NULL;
+        f->bytes = arena_copy(s->arena, b.bytes, b.n);
+        f->n = b.n;
+        buf_fini(&b);
+    }
+    return e;
+}
+
 static void make_params_file(struct item *it)
 {
     struct sandbox_file *f = &it->s->files[it->s->n_files - 1];
@@ -262,6 +329,8 @@ static enum error prepare(struct item *it)
         e = command_line_fill(&line, input, STDIN_MAX, "stdin", &bytes, &c->n_input);
         c->input = bytes;
     }
+    if (!e)
+        e = make_sources(it);
     make_params_file(it);
     c->files = it->s->files;
     c->n_files = it->s->n_files;

@@ -10,6 +10,7 @@
 //
 // "-carried" is the greedy rule of DeepSeek's EPLB (worker/experts/placement.h, whose
 // replication makes the copies).  The simple rule is a snake: to and fro over the devices.
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -72,6 +73,7 @@ static void *make(const struct heuristic_job *job, struct arena *a)
     struct packing *p = arena_alloc(a, sizeof *p);
 
     // An eighth of the experts more in copies, and no slot empty.
+    assert(job->n_devices > 0); // the table's least
     *p = (struct packing){.job = *job};
     p->n_slots = (job->n_items + job->n_items / 8 + job->n_devices - 1) / job->n_devices;
     p->n_slots = p->n_slots < job->n_items ? p->n_slots : job->n_items;
@@ -98,11 +100,12 @@ static double fullest(const double *carried, uint32_t n)
 
 struct bench {
     double *load, *carried, *after, *free, *rest, *scores;
+    double n_scores, n_undefined; // of all instances
 };
 
 static struct bench bench_of(uint32_t n, struct arena *a)
 {
-    struct bench b;
+    struct bench b = {0};
     double **rows[] = {&b.load, &b.carried, &b.after, &b.free, &b.rest, &b.scores};
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -111,64 +114,75 @@ static struct bench bench_of(uint32_t n, struct arena *a)
 }
 
 // Scores for one copy; returns the device, and counts what is no number.
-static uint32_t choose(const struct bench *b, uint32_t n, double *n_undefined, double *n_scores)
+static uint32_t choose(struct bench *b, uint32_t n)
 {
     uint32_t best = n;
 
     for (uint32_t d = 0; d < n; d++) {
         if (b->free[d] < 1)
             continue;
-        *n_scores += 1;
-        *n_undefined += isnan(b->scores[d]) != 0;
+        b->n_scores += 1;
+        b->n_undefined += isnan(b->scores[d]) != 0;
         if (best == n || heuristic_wins(b->scores[d], b->scores[best]))
             best = d;
     }
     return best;
 }
 
+// Packs one instance; returns its cost.
+static double pack(const struct packing *p,
+                   const double *loads,
+                   const struct expr *e,
+                   struct bench *b,
+                   struct arena *scratch)
+{
+    const struct expr_column columns[] = {{"load", b->load},   {"carried", b->carried},
+                                          {"after", b->after}, {"free", b->free},
+                                          {"rest", b->rest},   {NULL, NULL}};
+    uint32_t n = p->job.n_devices;
+
+    for (uint32_t d = 0; d < n; d++) {
+        b->carried[d] = 0;
+        b->free[d] = p->n_slots;
+    }
+    for (uint32_t i = 0; i < p->n; i++) {
+        for (uint32_t d = 0; d < n; d++) {
+            b->load[d] = loads[i];
+            b->after[d] = b->carried[d] + loads[i];
+            b->rest[d] = (double)(p->n - i) / n;
+        }
+        expr_rows(e, columns, n, scratch, b->scores);
+        uint32_t d = choose(b, n);
+        b->carried[d] = b->after[d];
+        b->free[d] -= 1;
+    }
+    return fullest(b->carried, n);
+}
+
 static struct heuristic_cost cost(const void *made, const struct expr *e, struct arena *scratch)
 {
     const struct packing *p = made;
-    uint32_t n = p->job.n_devices;
-    struct bench b = bench_of(n, scratch);
-    const struct expr_column columns[] = {{"load", b.load},   {"carried", b.carried},
-                                          {"after", b.after}, {"free", b.free},
-                                          {"rest", b.rest},   {NULL, NULL}};
-    double sum = 0, n_undefined = 0, n_scores = 0;
+    struct bench b = bench_of(p->job.n_devices, scratch);
+    double sum = 0;
 
-    for (uint32_t k = 0; k < p->job.n_instances; k++) {
-        for (uint32_t d = 0; d < n; d++) {
-            b.carried[d] = 0;
-            b.free[d] = p->n_slots;
-        }
-        for (uint32_t i = 0; i < p->n; i++) {
-            double load = p->loads[(size_t)k * p->n + i];
-            for (uint32_t d = 0; d < n; d++) {
-                b.load[d] = load;
-                b.after[d] = b.carried[d] + load;
-                b.rest[d] = (double)(p->n - i) / n;
-            }
-            expr_rows(e, columns, n, scratch, b.scores);
-            uint32_t d = choose(&b, n, &n_undefined, &n_scores);
-            b.carried[d] = b.after[d];
-            b.free[d] -= 1;
-        }
-        sum += fullest(b.carried, n);
-    }
-    return (struct heuristic_cost){sum / p->job.n_instances, n_undefined / n_scores};
+    for (uint32_t k = 0; k < p->job.n_instances; k++)
+        sum += pack(p, p->loads + (size_t)k * p->n, e, &b, scratch);
+    return (struct heuristic_cost){sum / p->job.n_instances,
+                                   b.n_scores > 0 ? b.n_undefined / b.n_scores : 0};
 }
 
 static double snake(const void *made, struct arena *scratch)
 {
     const struct packing *p = made;
     uint32_t n = p->job.n_devices;
+    assert(n > 0);
     double *carried = arena_room(scratch, n * sizeof *carried), sum = 0;
 
     for (uint32_t k = 0; k < p->job.n_instances; k++) {
         for (uint32_t d = 0; d < n; d++)
             carried[d] = 0;
         for (uint32_t i = 0; i < p->n; i++) {
-            uint32_t at = i % n, row = i / n;
+            uint32_t row = i / n, at = i - row * n;
             carried[row % 2 ? n - 1 - at : at] += p->loads[(size_t)k * p->n + i];
         }
         sum += fullest(carried, n);
