@@ -84,8 +84,8 @@ MPI_BENCH := $(B)/bin/bench_experts $(B)/bin/bench_hot
 
 all: $(PROGRAMS) build/demo.gguf $(TOOLS) ## build the three programs and the tools (default)
 tests: all $(UNIT) $(SIM) $(MPITEST) $(ACTOR) $(REPLAY) $(addprefix $(B)/bin/,shoal-bench raw_zmq) ## build every test program
-.PHONY: all tests demo test load bench bench-dispatch bench-experts bench-fleet bench-recipes \
-        bench-search benches fleet-laws lint tidy format asan \
+.PHONY: all tests demo test load bench bench-dispatch bench-experts bench-fleet bench-overhead \
+        bench-prior bench-recipes bench-search benches fleet-laws lint tidy format asan \
         ubsan tsan fuzz fuzzers sim cover chaos compose-up compose-down compose-test install \
         uninstall clean help current
 .DELETE_ON_ERROR:
@@ -155,9 +155,9 @@ $(call flags,$(filter %_avx512.c,$(WORKER_SRC))): override CFLAGS += -mavx512f -
 $(call flags,worker/tensor/packed_avx2.c): override CFLAGS += -mf16c
 $(call flags,worker/tensor/packed_avx512.c): override CFLAGS += -mavx512vnni
 $(call flags,worker/tensor/packed_bf16_avx512.c): override CFLAGS += -mavx512bf16
-# Plain loops that shall become vectors.
+# Plain loops that shall become vectors.  Under the checks of the fuzzers they took minutes a file.
 $(call flags,worker/tensor/dense_avx512.c): override CFLAGS += -mprefer-vector-width=512
-$(call flags,common/linalg.c $(wildcard worker/tensor/dense_*.c worker/tensor/packed_*.c) worker/experts/norm.c worker/experts/rope.c): override CFLAGS += -O3
+$(call flags,common/linalg.c $(wildcard worker/tensor/dense_*.c worker/tensor/packed_*.c) worker/experts/norm.c worker/experts/rope.c): override CFLAGS += $(if $(FUZZ),-O1 -fno-sanitize=undefined,-O3)
 endif
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 -include local.mk
@@ -193,15 +193,18 @@ bench: benches ## all benchmarks of tests/bench
 	@tests/bench/bench-all $(B)/bin
 bench-search: benches ## our algorithms next to the baselines of the optimiser fixtures
 	@for suite in tables functions fronts; do $(B)/bin/search_quality $$suite --window 1 || exit; done
+bench-overhead: benches ## what a search costs beside its evaluations, next to the measured figures of Optuna
+	@tests/bench/bench-overhead $(B)/bin
+bench-prior: benches ## retrieval-guided tree search of recipes on ten circuits
+	@tests/bench/bench-prior $(B)/bin
 bench-recipes: benches ## the recipe job next to bare processes and GNU parallel, alternating
 	@tests/bench/bench-recipes $(B)/bin
 bench-experts: benches ## the experts engine on SHOAL_BENCH_MODEL next to raw reading
 	@tests/bench/bench-experts $(B)/bin
 bench-dispatch: benches ## dispatch next to raw programs and peers, alternating
 	@tests/bench/bench-dispatch $(B)/bin
-bench-fleet: benches ## days of a fleet next to bare event queues, alternating
-	@$(B)/bin/bench_fleet tests/golden/fleet
-	@tests/bench/peer_simpy.py tests/golden/fleet/uam8x40.json 20 || test $$? = 77
+bench-fleet: benches ## days of a fleet next to bare event queues, SimPy, two bare processes
+	@tests/bench/bench-fleet $(B)/bin
 DAYS ?= 10000
 fleet-laws: all ## the laws of a fleet's day on DAYS=10000 days of odd fleets
 	@tests/scripts/fleet-laws $(DAYS)

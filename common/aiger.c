@@ -40,7 +40,7 @@ static enum error fail(const struct reader *r, const char *what)
     return errtext_set(r->t, ERR_PARSE, "byte %zu: %s", r->at, what);
 }
 
-static bool read_number(struct reader *r, char end, uint64_t *out)
+static bool read_number(struct reader *r, uint8_t end, uint64_t *out)
 {
     size_t first = r->at;
     *out = 0;
@@ -148,7 +148,7 @@ static void summarise(const struct reader *r, struct aiger_summary *out)
     double *f = out->features, *fanout = f + SIZES + 1;
     double *level = fanout + FANOUT_BINS, *activity = level + LEVEL_BINS;
     double each = 1 / (double)r->n_ands;
-    uint32_t deepest = 0;
+    uint32_t deepest = 1; // there is a gate
 
     for (uint64_t v = 1; v <= r->n_variables; v++)
         if (r->nodes[v].level > deepest)

@@ -39,8 +39,18 @@ struct decimal {
 
 static double decimal_value(const struct decimal *d)
 {
-    char text[NUMBER_TEXT_MAX];
-    snprintf(text, sizeof text, "%.*se%d", d->n, d->digits, d->point - d->n);
+    char text[NUMBER_TEXT_MAX], digits[8], *o = text;
+    int n = 0, exponent = d->point - d->n;
+    memcpy(o, d->digits, (size_t)d->n);
+    o += d->n;
+    *o++ = 'e';
+    if (exponent < 0)
+        *o++ = '-';
+    for (int x = abs(exponent); x || !n; x /= 10)
+        digits[n++] = (char)('0' + x % 10);
+    while (n)
+        *o++ = digits[--n];
+    *o = 0;
     return read_text(text);
 }
 
@@ -81,6 +91,29 @@ static bool fits(double x, int n, struct decimal *d)
     return decimal_value(d) == x;
 }
 
+// As fits, from the 17 digits nearest to x: rounding those is rounding x, but for a tie,
+// which they may be only by their own rounding.  Half the distance to the next double is at
+// most 11.2 units of the 17th digit, so that most numbers are seen not to fit 15.
+static bool fits_rounded(double x, int n, const struct decimal *full, struct decimal *d)
+{
+    enum { FULL = 17, FAR = 13 };
+    int cut = 0, half = n == FULL - 1 ? 5 : 50, exponent, nines = 0;
+
+    for (int i = n; i < FULL; i++)
+        cut = 10 * cut + full->digits[i] - '0';
+    if (cut > FAR && cut < 2 * half - FAR)
+        return false;
+    while (nines < n && full->digits[nines] == '9')
+        nines++;
+    if (cut == half || nines == n)
+        return fits(x, n, d);
+    *d = *full;
+    d->n = n;
+    if (cut > half)
+        one_up(d);
+    return decimal_value(d) == x || (frexp(x, &exponent) == 0.5 && fits(x, n, d));
+}
+
 static void whole_digits(uint64_t u, struct decimal *d)
 {
     char text[20];
@@ -102,11 +135,18 @@ static void shortest(double x, struct decimal *d)
         whole_digits((uint64_t)x, d);
         return;
     }
-    int n = x < DBL_MIN ? 1 : 15;
-    while (n < 17 && !fits(x, n, d))
-        n++;
-    if (n == 17)
-        round_to_digits(x, 17, d);
+    if (x < DBL_MIN) {
+        int n = 1;
+        while (n < 17 && !fits(x, n, d))
+            n++;
+        if (n == 17)
+            round_to_digits(x, 17, d);
+    } else {
+        struct decimal full = {.n = 0};
+        round_to_digits(x, 17, &full);
+        if (!fits_rounded(x, 15, &full, d) && !fits_rounded(x, 16, &full, d))
+            *d = full;
+    }
     while (d->n > 1 && d->digits[d->n - 1] == '0')
         d->n--;
 }
@@ -162,7 +202,7 @@ void number_format(double x, char out[NUMBER_TEXT_MAX])
         memcpy(o, isinf(x) ? "inf" : "0.0", 4);
         return;
     }
-    struct decimal d;
+    struct decimal d = {.n = 0};
     shortest(fabs(x), &d);
     o = d.point < -3 || d.point > 16 ? write_scientific(o, &d) : write_plain(o, &d);
     *o = 0;

@@ -12,11 +12,11 @@
 
 enum { ROWS_LEAST = 4 };
 
-#define FORMAT "shoal-proxy-1"
+#define FORMAT "shoal-proxy-2"
 
-const char *const surrogate_models[] = {"forest", "ridge", "gp", NULL};
+const char *const surrogate_models[] = {"forest", "ridge", "gp", "boost", NULL};
 static const struct surrogate_kind *const kinds[] = {&surrogate_forest, &surrogate_ridge,
-                                                     &surrogate_gp, NULL};
+                                                     &surrogate_gp, &surrogate_boost, NULL};
 
 static const struct surrogate_kind *find_kind(const char *name)
 {
@@ -27,7 +27,7 @@ static const struct surrogate_kind *find_kind(const char *name)
 }
 
 // --- columns --------------------------------------------------------------------------
-// What stands for a category; lists and maps by how many they are.
+// What stands for a category; maps, and lists within lists, by how many they are.
 static const char *text_of(const struct value *v, char text[40])
 {
     if (v->type == VALUE_STR)
@@ -57,6 +57,11 @@ static struct surrogate_column *find_column(struct surrogate_data *d, const char
     return NULL;
 }
 
+static bool is_count(const char *name)
+{
+    return strstr(name, SURROGATE_COUNT) != NULL;
+}
+
 // A column is a number when all that stands in it are numbers.
 static enum error
 note(struct surrogate_data *d, const struct value_pair *p, struct arena *a, struct errtext *t)
@@ -64,6 +69,8 @@ note(struct surrogate_data *d, const struct value_pair *p, struct arena *a, stru
     struct surrogate_column *c = find_column(d, p->key);
     char text[40];
 
+    if (!c && d->n_columns >= SURROGATE_COLUMNS_MAX / 2 && is_count(p->key))
+        return OK; // long sequences: pairs that come late have no column
     if (!c && d->n_columns == SURROGATE_COLUMNS_MAX)
         return errtext_set(t, ERR_LIMIT, "more than %d columns", SURROGATE_COLUMNS_MAX);
     if (!c) {
@@ -111,7 +118,9 @@ static void measure(struct surrogate_data *d, const struct value *const *rows)
             column->low = x < column->low ? x : column->low;
             column->high = x > column->high ? x : column->high;
         }
-        column->mean = n ? sum / n : 0;
+        column->mean = n && !is_count(column->name) ? sum / n : 0;
+        if (is_count(column->name))
+            column->low = 0;
     }
 }
 
@@ -141,7 +150,6 @@ enum error surrogate_fit(const struct surrogate_options *o,
                          struct errtext *t)
 {
     const struct surrogate_kind *kind = find_kind(o->model);
-    const struct value *const *rows = from->rows;
     uint32_t n = from->n;
     struct surrogate_data d = {.n_rows = n};
     enum error e = OK;
@@ -151,6 +159,10 @@ enum error surrogate_fit(const struct surrogate_options *o,
     if (n < ROWS_LEAST || n > SURROGATE_ROWS_MAX)
         return errtext_set(t, ERR_INVALID, "%u trials to fit, expected %d to %d", n, ROWS_LEAST,
                            SURROGATE_ROWS_MAX);
+    struct value joined = surrogate_joined(from, a);
+    const struct value **rows = arena_alloc(a, n * sizeof *rows);
+    for (uint32_t i = 0; i < n; i++)
+        rows[i] = surrogate_unroll(from->rows[i], &joined, a);
     d.columns = arena_alloc(a, SURROGATE_COLUMNS_MAX * sizeof *d.columns);
     for (uint32_t i = 0; i < n; i++)
         for (uint32_t k = 0; !e && k < rows[i]->n; k++)
@@ -173,6 +185,7 @@ enum error surrogate_fit(const struct surrogate_options *o,
     value_set(a, out, "format", value_str(a, FORMAT));
     value_set(a, out, "model", value_str(a, kind->name));
     value_set(a, out, "log", value_bool(o->is_log));
+    value_set(a, out, "joined", joined);
     value_set(a, out, "columns", columns_value(&d, a));
     if (!e)
         e = kind->fit(&d, o, a, out, t);
@@ -188,6 +201,8 @@ struct surrogate {
     bool is_log;
     void *model;
     double *row;
+    const struct value *joined;
+    struct arena *arena; // a trial's columns live here while it is looked at
 };
 
 static double number_of(const struct value *v, const char *key)
@@ -245,7 +260,9 @@ enum error surrogate_open(const struct value *v,
     s->kind = model && model->type == VALUE_STR ? find_kind(model->s) : NULL;
     s->is_log = is_log && is_log->type == VALUE_BOOL && is_log->b;
     s->shape = (struct surrogate_data){0};
-    bool ok = s->kind && read_shape(v, a, s);
+    s->joined = value_find(v, "joined");
+    s->arena = a;
+    bool ok = s->kind && s->joined && s->joined->type == VALUE_LIST && read_shape(v, a, s);
     s->model = ok ? s->kind->open(&s->shape, v, a) : NULL;
     if (!s->model)
         return errtext_set(t, ERR_PARSE, "the proxy's model makes no sense");
@@ -255,7 +272,9 @@ enum error surrogate_open(const struct value *v,
 
 double surrogate_predict(const struct surrogate *s, const struct value *params)
 {
-    fill_row(&s->shape, params, s->row);
+    struct arena_mark mark = arena_mark(s->arena);
+    fill_row(&s->shape, surrogate_unroll(params, s->joined, s->arena), s->row);
+    arena_release(s->arena, mark);
     double y = s->kind->predict(s->model, &s->shape, s->row);
     return s->is_log ? math_exp(y) : y;
 }

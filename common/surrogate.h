@@ -2,8 +2,10 @@
 // surrogate.h - a model fitted on logged trials that answers in their place.
 //
 // Columns are numbers or categories (texts, booleans); a value that is missing is a
-// category of its own, or the column's mean.  Targets may be fitted by their logarithm.
-// Same data, seed and options: same bits.
+// category of its own, or the column's mean.  A sequence (a list, or a text that hardly
+// ever recurs: its words, or its characters) counts as its length, what stands at each
+// place, and how often each value and each pair of neighbours occurs.  Targets may be
+// fitted by their logarithm.  Same data, seed and options: same bits.
 //
 // Source     Hoerl and Kennard 1970 (ridge, one-hot, standardised); Breiman, "Random
 //            forests", 2001; common/kriging.h (gp, on at most SURROGATE_GP_ROWS rows).
@@ -28,10 +30,10 @@ enum {
 };
 
 struct surrogate_options {
-    const char *model; // "ridge", "forest", "gp"
+    const char *model; // "ridge", "forest", "boost", "gp"
     bool is_log;
     uint64_t seed;
-    uint32_t n_trees; // 0: 100
+    uint32_t n_trees; // 0: 100, of boost 500
 };
 
 extern const char *const surrogate_models[]; // NULL-ended
@@ -63,5 +65,12 @@ struct surrogate_quality {
 };
 struct surrogate_quality
 surrogate_quality(const double *predicted, const double *y, uint32_t n);
+
+// How much the squared error on trials that were held out rises, as a part of their
+// variance, when one parameter's values are shuffled among them: name -> number, falling.
+struct value surrogate_importance(const struct surrogate *s,
+                                  const struct surrogate_trials *held_out,
+                                  uint64_t seed,
+                                  struct arena *a);
 
 #endif

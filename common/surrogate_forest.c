@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
-// surrogate_forest.c - a random forest: bagged regression trees on random columns.
+// surrogate_forest.c - regression trees on random columns: bagged (a random forest), or
+// each on what those before it left over (gradient boosting of squared errors).
+//
+// Source     Breiman, "Random forests", 2001; Friedman, "Stochastic gradient boosting",
+//            2002.
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +13,10 @@
 
 enum { DEPTH_MAX = 40, LEAF_MIN = 1, TREES_DEFAULT = 100, TREES_MAX = 10000 };
 
+// Of boosting: trees of limited depth, each a part of what it would mend.
+enum { BOOST_DEPTH = 6, BOOST_TREES_DEFAULT = 500 };
+#define BOOST_RATE 0.1
+
 struct pair {
     double x, y;
 };
@@ -16,6 +24,7 @@ struct pair {
 struct grower {
     const struct surrogate_data *d;
     struct rng rng;
+    uint32_t depth_max;
     uint32_t *rows; // of the tree, grouped by node
     uint32_t *side; // scratch
     struct pair *pairs;
@@ -122,7 +131,7 @@ static int32_t grow(struct grower *g, uint32_t first, uint32_t n, uint32_t depth
     struct split s = {.column = -1};
     double sum = 0;
 
-    if (depth < DEPTH_MAX && n >= 2 * LEAF_MIN)
+    if (depth < g->depth_max && n >= 2 * LEAF_MIN)
         s = find_split(g, first, n);
     for (uint32_t i = 0; i < n; i++)
         sum += g->d->y[g->rows[first + i]];
@@ -137,34 +146,97 @@ static int32_t grow(struct grower *g, uint32_t first, uint32_t n, uint32_t depth
     return self;
 }
 
+static void grower_init(struct grower *g, const struct surrogate_data *d, uint32_t depth_max)
+{
+    *g = (struct grower){.d = d, .depth_max = depth_max};
+    g->rows = mem_alloc(d->n_rows * sizeof *g->rows);
+    g->side = mem_alloc(d->n_rows * sizeof *g->side);
+    g->pairs = mem_alloc(d->n_rows * sizeof *g->pairs);
+}
+
+static void grower_fini(struct grower *g)
+{
+    mem_free(g->rows);
+    mem_free(g->side);
+    mem_free(g->pairs);
+    mem_free(g->nodes);
+}
+
+static struct value nodes_value(const struct grower *g, struct arena *a)
+{
+    return value_bin(a, g->nodes, g->n_nodes * sizeof *g->nodes);
+}
+
 static enum error fit(const struct surrogate_data *d,
                       const struct surrogate_options *o,
                       struct arena *a,
                       struct value *out,
                       struct errtext *t)
 {
-    struct grower g = {.d = d};
+    struct grower g;
     struct value trees = value_list();
     uint32_t n_trees = o->n_trees ? o->n_trees : TREES_DEFAULT;
 
     if (n_trees > TREES_MAX)
         return errtext_set(t, ERR_INVALID, "%u trees, expected at most %d", n_trees, TREES_MAX);
-    g.rows = mem_alloc(d->n_rows * sizeof *g.rows);
-    g.side = mem_alloc(d->n_rows * sizeof *g.side);
-    g.pairs = mem_alloc(d->n_rows * sizeof *g.pairs);
+    grower_init(&g, d, DEPTH_MAX);
     for (uint32_t k = 0; k < n_trees; k++) {
         g.rng = rng_at(o->seed, 1, 0, k);
         g.n_nodes = 0;
         for (uint32_t i = 0; i < d->n_rows; i++)
             g.rows[i] = (uint32_t)rng_below(&g.rng, d->n_rows);
         (void)grow(&g, 0, d->n_rows, 0);
-        value_push(a, &trees, value_bin(a, g.nodes, g.n_nodes * sizeof *g.nodes));
+        value_push(a, &trees, nodes_value(&g, a));
     }
     value_set(a, out, "trees", trees);
-    mem_free(g.rows);
-    mem_free(g.side);
-    mem_free(g.pairs);
-    mem_free(g.nodes);
+    grower_fini(&g);
+    return OK;
+}
+
+static double
+walk_tree(const struct surrogate_data *d, const struct forest_node *nodes, const double *x)
+{
+    const struct forest_node *n = nodes;
+    while (n->left >= 0)
+        n = nodes + (goes_left(d, n, x) ? n->left : n->right);
+    return n->at;
+}
+
+// The first tree is one leaf, the mean.  Written as a forest, whose answer is the mean of its
+// trees': leaves count n_trees times.
+static enum error fit_boost(const struct surrogate_data *d,
+                            const struct surrogate_options *o,
+                            struct arena *a,
+                            struct value *out,
+                            struct errtext *t)
+{
+    struct grower g;
+    struct value trees = value_list();
+    uint32_t n_trees = o->n_trees ? o->n_trees : BOOST_TREES_DEFAULT;
+    struct surrogate_data left = *d;
+
+    if (n_trees > TREES_MAX)
+        return errtext_set(t, ERR_INVALID, "%u trees, expected at most %d", n_trees, TREES_MAX);
+    left.y = mem_alloc(d->n_rows * sizeof *left.y);
+    memcpy(left.y, d->y, d->n_rows * sizeof *left.y);
+    grower_init(&g, &left, 0);
+    for (uint32_t k = 0; k < n_trees; k++) {
+        double rate = k ? BOOST_RATE : 1;
+        g.rng = rng_at(o->seed, 1, 1, k);
+        g.n_nodes = 0;
+        g.depth_max = k ? BOOST_DEPTH : 0;
+        for (uint32_t i = 0; i < d->n_rows; i++)
+            g.rows[i] = i;
+        (void)grow(&g, 0, d->n_rows, 0);
+        for (uint32_t i = 0; i < d->n_rows; i++)
+            left.y[i] -= rate * walk_tree(d, g.nodes, d->x + (size_t)i * d->n_columns);
+        for (uint32_t i = 0; i < g.n_nodes; i++)
+            g.nodes[i].at *= g.nodes[i].left < 0 ? rate * n_trees : 1;
+        value_push(a, &trees, nodes_value(&g, a));
+    }
+    value_set(a, out, "trees", trees);
+    grower_fini(&g);
+    mem_free(left.y);
     return OK;
 }
 
@@ -216,13 +288,10 @@ static double predict(const void *model, const struct surrogate_data *shape, con
     const struct forest *f = model;
     double sum = 0;
 
-    for (uint32_t k = 0; k < f->n_trees; k++) {
-        const struct forest_node *nodes = f->trees[k].nodes, *n = nodes;
-        while (n->left >= 0)
-            n = nodes + (goes_left(shape, n, x) ? n->left : n->right);
-        sum += n->at;
-    }
+    for (uint32_t k = 0; k < f->n_trees; k++)
+        sum += walk_tree(shape, f->trees[k].nodes, x);
     return sum / f->n_trees;
 }
 
 const struct surrogate_kind surrogate_forest = {"forest", fit, open_forest, predict};
+const struct surrogate_kind surrogate_boost = {"boost", fit_boost, open_forest, predict};

@@ -113,10 +113,12 @@ static enum error find_study(struct reader *r)
 
 // ---- objectives ----------------------------------------------------------------------
 
-static enum error check_direction(const struct reader *r, uint32_t i, const char *direction)
+static enum error check_direction(const struct reader *r,
+                                  const struct value *objective,
+                                  const char *direction,
+                                  uint32_t i)
 {
-    const struct value *list = value_find(r->study->job, "objectives");
-    const struct value *goal = value_find(&list->items[i], "goal");
+    const struct value *goal = value_find(objective, "goal");
     bool ours = goal && goal->type == VALUE_STR && strcmp(goal->s, "maximize") == 0;
     bool theirs = strcmp(direction, "MAXIMIZE") == 0;
 
@@ -130,20 +132,23 @@ static enum error check_direction(const struct reader *r, uint32_t i, const char
 
 static enum error take_goals(struct reader *r)
 {
-    const struct value *list = value_find(r->study->job, "objectives");
+    const struct value *list = value_find(r->study->job, "objectives"), none = value_list();
     sqlite3_stmt *q = NULL;
     uint32_t n = 0;
 
-    for (uint32_t i = 0; list && list->type == VALUE_LIST && i < list->n; i++) {
+    // What is wrong with the job's own list, the coordinator says better.
+    if (!list || list->type != VALUE_LIST)
+        list = &none;
+    for (uint32_t i = 0; i < list->n; i++) {
         const struct value *metric = value_find(&list->items[i], "metric");
-        if (r->n_goals < OBJECTIVES_MAX && metric && metric->type == VALUE_STR)
-            r->goals[r->n_goals++] = metric->s;
+        if (r->n_goals < OBJECTIVES_MAX)
+            r->goals[r->n_goals++] = metric && metric->type == VALUE_STR ? metric->s : "";
     }
     enum error e = prepare(
         r, "SELECT direction FROM study_directions WHERE study_id = ? ORDER BY objective", &q);
     while (!e && next(r, q, &e)) {
         if (n < r->n_goals && n < list->n)
-            e = check_direction(r, n, text_at(q, 0));
+            e = check_direction(r, &list->items[n], text_at(q, 0), n);
         n++;
     }
     (void)sqlite3_finalize(q);
@@ -221,6 +226,21 @@ static struct value *find_trial(const struct numbers *m, struct value *all, int6
     return low < m->n && m->list[low] == number ? &all->items[low] : NULL;
 }
 
+static enum error
+add_trial(const struct reader *r, struct numbers *m, struct value *all, int64_t number)
+{
+    struct value trial = value_map();
+
+    if (m->n == TRIALS_MAX)
+        return errtext_set(r->t, ERR_LIMIT, "%s: more than %d trials", r->study->path,
+                           TRIALS_MAX);
+    (void)value_set(r->a, &trial, "params", value_map());
+    (void)value_set(r->a, &trial, "metrics", value_map());
+    (void)value_push(r->a, all, trial);
+    m->list[m->n++] = number;
+    return OK;
+}
+
 static enum error take_values(struct reader *r, struct numbers *m, struct value *all)
 {
     static const char with[] =
@@ -237,19 +257,9 @@ static enum error take_values(struct reader *r, struct numbers *m, struct value 
     while (!e && next(r, q, &e)) {
         int64_t number = sqlite3_column_int64(q, 0), objective = sqlite3_column_int64(q, 1);
         double y = sqlite3_column_double(q, 2);
-        if (!m->n || m->list[m->n - 1] != number) {
-            struct value trial = value_map();
-            if (m->n == TRIALS_MAX) {
-                e = errtext_set(r->t, ERR_LIMIT, "%s: more than %d trials", r->study->path,
-                                TRIALS_MAX);
-                break;
-            }
-            (void)value_set(r->a, &trial, "params", value_map());
-            (void)value_set(r->a, &trial, "metrics", value_map());
-            (void)value_push(r->a, all, trial);
-            m->list[m->n++] = number;
-        }
-        if (objective >= 0 && objective < r->n_goals && isfinite(y))
+        if (!m->n || m->list[m->n - 1] != number)
+            e = add_trial(r, m, all, number);
+        if (!e && objective >= 0 && objective < r->n_goals && isfinite(y))
             (void)value_set(r->a, &all->items[m->n - 1].pairs[1].value, r->goals[objective],
                             value_float(y));
     }

@@ -33,6 +33,6 @@ MUST_CHECK enum error warm_table_read(const struct warm_table *table,
                                       struct errtext *t);
 
 // The parameter of that name in the space, at any depth; NULL: none.
-const struct value *warm_table_parameter(const struct value *space, const char *name);
+const struct value *warm_table_parameter(const struct value *v, const char *name);
 
 #endif

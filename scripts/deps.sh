@@ -3,10 +3,11 @@
 # Install what Shoal needs from Debian's or Ubuntu's packages, and nothing else.
 # Idempotent: with everything there it needs neither root nor the network.
 #
-#   scripts/deps.sh [--lint] [--bench] [--check]
+#   scripts/deps.sh [--lint] [--bench] [--tools] [--check]
 #
 # --lint adds clang's tools and shellcheck, --bench the peers that the
-# benchmarks compare with; --check only says what is missing (exit status 1).
+# benchmarks compare with, --tools the programs that judge the examples of
+# cluster/jobs/tools; --check only says what is missing (exit status 1).
 
 # Lists of package names are split on purpose.
 # shellcheck disable=SC2086
@@ -19,6 +20,7 @@ run="openmpi-bin berkeley-abc procps"
 tests="check curl util-linux python3"
 lint="clang clang-format clang-tidy shellcheck"
 bench="gearman-job-server libgearman-dev python3-distributed python3-simpy3 parallel"
+tools="yosys iverilog ngspice"
 
 want="$build $run $tests"
 check=
@@ -26,9 +28,10 @@ for arg; do
     case $arg in
     --lint) want="$want $lint" ;;
     --bench) want="$want $bench" ;;
+    --tools) want="$want $tools" ;;
     --check) check=yes ;;
     *)
-        echo "usage: scripts/deps.sh [--lint] [--bench] [--check]" >&2
+        echo "usage: scripts/deps.sh [--lint] [--bench] [--tools] [--check]" >&2
         exit 2
         ;;
     esac

@@ -27,7 +27,11 @@ const struct workload *const workloads[] = {
     &workload_prism,
     &workload_txn,
     &workload_judge,
+    &workload_compose,
+    &workload_rts,
     &workload_heuristic,
+    &workload_graph,
+    &workload_capset,
     NULL,
     // clang-format on
 };

@@ -23,7 +23,7 @@ static const struct option_row rows[] = {
     TARGET_ROWS,
     {"output", 'o', OPTION_STR, "FILE", NULL, "write the proxy, fitted on all trials, here", 0,
      0, offsetof(struct arguments, output)},
-    {"model", 'm', OPTION_STR, "MODEL", NULL, "forest (default), ridge or gp", 0, 0,
+    {"model", 'm', OPTION_STR, "MODEL", NULL, "forest (default), boost, ridge or gp", 0, 0,
      offsetof(struct arguments, model)},
     {"metric", 0, OPTION_STR, "NAME", NULL,
      "what to predict; left out: a trial's first metric, a table's last column", 0, 0,
@@ -35,7 +35,7 @@ static const struct option_row rows[] = {
      offsetof(struct arguments, is_log)},
     {"test", 0, OPTION_INT, "PERCENT", NULL, "trials held out to measure errors; default 20", 1,
      90, offsetof(struct arguments, test)},
-    {"trees", 0, OPTION_INT, "N", NULL, "of a forest; default 100", 1, 10000,
+    {"trees", 0, OPTION_INT, "N", NULL, "of a forest or boost; default 100 or 500", 1, 10000,
      offsetof(struct arguments, trees)},
     {"seed", 0, OPTION_INT, "N", NULL, "of the split and the forest; default 1", 0, INT32_MAX,
      offsetof(struct arguments, seed)},
@@ -91,6 +91,8 @@ static enum error measure(const struct surrogate_options *o,
         value_set(a, out, "mae", value_float(q.mae));
         value_set(a, out, "spearman", value_float(q.spearman));
         value_set(a, out, "kendall", value_float(q.kendall));
+        const struct surrogate_trials held_out = {d->params + n_train, d->targets + n_train, n};
+        value_set(a, out, "importance", surrogate_importance(s, &held_out, o->seed, a));
     }
     mem_free(predicted);
     return e;
@@ -156,7 +158,7 @@ fit(const struct arguments *g, const char *source, struct arena *a, struct errte
 
 static int run(const struct command *self, int argc, char **argv)
 {
-    struct arguments g = {.seed = 1, .test = 20, .trees = 100};
+    struct arguments g = {.seed = 1, .test = 20};
     struct errtext t = {{0}};
     int n_args, status;
 
@@ -176,8 +178,9 @@ const struct command cmd_fit = {
     .help = "fit a model to a job's trials",
     .about =
         "Fits a surrogate to the trials of a search, of a history.jsonl or of a table (CSV), "
-        "prints how well it predicts trials that were held out, and writes it for the "
-        "workload 'proxy'.",
+        "prints how well it predicts trials that were held out and how much worse once a "
+        "parameter is shuffled (its importance), and writes it for the workload 'proxy'.  "
+        "Sequences count by their places and their pairs of neighbours.",
     .rows = rows,
     .run = run,
 };

@@ -12,6 +12,7 @@
 #include "cluster/client/scenario.h"
 #include "cluster/client/show.h"
 #include "cluster/client/target.h"
+#include "cluster/client/tradeoff_text.h"
 #include "common/mem.h"
 #include "common/version.h"
 
@@ -22,7 +23,7 @@ enum {
 
 struct arguments {
     struct target target;
-    const char *output, *day;
+    const char *output, *day, *tree;
 };
 
 static const struct option_row rows[] = {
@@ -31,6 +32,10 @@ static const struct option_row rows[] = {
      offsetof(struct arguments, output)},
     {"day", 0, OPTION_STR, "TRACE.jsonl", NULL,
      "show this day of a fleet (shoal replay) on a map", 0, 0, offsetof(struct arguments, day)},
+    {"tree", 0, OPTION_STR, "TREE.yaml", NULL,
+     "say which parameters of a sweep's grid are sensitivity and trade-off points, and which "
+     "scenarios of this utility tree are at risk",
+     0, 0, offsetof(struct arguments, tree)},
     {0},
 };
 
@@ -178,6 +183,24 @@ static enum error put_data(const struct arguments *g,
     return !e && out->full ? errtext_set(t, ERR_LIMIT, "the page would be too large") : e;
 }
 
+static enum error put_tree(const struct arguments *g,
+                           const struct value *document,
+                           struct arena *a,
+                           struct errtext *t)
+{
+    struct utility *u = arena_alloc(a, sizeof *u);
+    struct buf out;
+    enum error e = utility_read(g->tree, a, u, t);
+    if (e)
+        return e;
+    buf_init(&out, PAGE_MAX);
+    e = tradeoff_text(document, u, a, &out, t);
+    if (!e)
+        fputs(buf_cstr(&out), g->target.json ? stderr : stdout);
+    buf_fini(&out);
+    return e;
+}
+
 static enum error report(const struct arguments *g, const char *job, struct errtext *t)
 {
     struct arena *a = arena_create();
@@ -198,6 +221,8 @@ static enum error report(const struct arguments *g, const char *job, struct errt
         if (!e && !g->target.json)
             printf("%s\n", path);
     }
+    if (!e && g->tree)
+        e = put_tree(g, &document, a, t);
     caller_close(c);
     buf_fini(&data);
     arena_destroy(a);
@@ -218,7 +243,7 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command cmd_report = {
     .name = "report",
-    .usage = "JOB [-o FILE] [--day TRACE.jsonl] [options]",
+    .usage = "JOB [-o FILE] [--day TRACE.jsonl] [--tree TREE.yaml] [options]",
     .help = "write a page about a job",
     .about = "Writes one HTML file with what came of a job: tables, distributions, curves, "
              "fronts, and of a fleet's day the map.  It needs no network.",

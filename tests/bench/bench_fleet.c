@@ -2,6 +2,7 @@
 // bench_fleet.c - days of a fleet next to a bare event queue, alternating in one run.
 //
 //   bench_fleet SCENARIO_DIR [REPEATS]
+//   bench_fleet SCENARIO_DIR days COUNT POLICY
 //
 // Raw: the hold model on a binary heap of 40 pending events (pop the least, push it again
 // later), the cost below which no event-driven simulator goes.  CPU time, medians and the
@@ -230,9 +231,24 @@ static void repeat(struct fleet *small, struct fleet *big, int r)
     rate[BIG_RATE][r] = 1 / run_days(big, "greedy_rate", true, 10).per_day;
 }
 
+// Days a second of CPU time, hashed, for a script that sets them beside something else.
+static int only_days(const char *dir, const char *count, const char *policy)
+{
+    struct fleet f;
+    long n = strtol(count, NULL, 10);
+    if (n < 1 || n > 100000000 || !policy_find(policy) || !open_fleet(&f, dir, "uam8x40")) {
+        (void)fprintf(stderr, "bench_fleet: days COUNT POLICY\n");
+        return 2;
+    }
+    printf("%.1f\n", 1 / run_days(&f, policy, true, (uint32_t)n).per_day);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct fleet small, big;
+    if (argc == 5 && strcmp(argv[2], "days") == 0)
+        return only_days(argv[1], argv[3], argv[4]);
     int n = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 5;
 
     if (argc < 2 || n < 1 || n > REPEATS_MAX || !open_fleet(&small, argv[1], "uam8x40")

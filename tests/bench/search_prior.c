@@ -6,9 +6,9 @@
 //   search_prior recipes FOLDER SEEDS C...  FOLDER/C.aig, judged by berkeley-abc with
 //                                           FOLDER/dse.genlib; ten passes
 //
-// Earlier jobs are searches of 100 evaluations by the default algorithm; a circuit's own is not among those
-// that guide it, but where it says so.  100 evaluations a run.  The sign test counts the
-// seeds at which the geometric mean over the circuits is less than that of chance.
+// Earlier jobs are searches of 100 evaluations by the default algorithm; a circuit's own is
+// not among those that guide it, but where it says so.  100 evaluations a run.  The sign
+// test counts the seeds at which the geometric mean over the circuits is less than chance's.
 #include <unistd.h>
 
 #include "common/aiger.h"
@@ -94,7 +94,7 @@ static void put_features(struct buf *b, const double *f)
     buf_puts(b, "]");
 }
 
-// The circuit's prior: the trials of all but those that `is_left_out` says.
+// The circuit's prior: the trials of all others.
 static const char *guide(const char *options,
                          const struct circuit *c,
                          const struct circuit *all,
@@ -160,17 +160,22 @@ static void compare_table(const struct circuit *c,
         {"misleading", guide("", c, &evil, 1, a)},
         {"misleading, alpha 1", guide(", retrieval: false", c, &evil, 1, a)},
     };
-    double pure = 0;
+    double pure = 0, chance[LAB_SEEDS_MAX];
 
     printf("%s: distance to the other circuit %.4f, to the stranger %.4f\n", c->name,
            distance(c->features, other->features), distance(c->features, evil.features));
     for (size_t i = 0; i < sizeof arms / sizeof arms[0]; i++) {
         double best[LAB_SEEDS_MAX], sum = 0;
-        for (uint32_t seed = 0; seed < n_seeds; seed++)
+        uint32_t wins = 0, losses = 0;
+        for (uint32_t seed = 0; seed < n_seeds; seed++) {
             sum += best[seed] = run(&c->lab, c, arms[i].more, N_TRIALS, seed + 1);
+            chance[seed] = i == 0 ? best[seed] : chance[seed];
+            wins += best[seed] < chance[seed];
+            losses += best[seed] > chance[seed];
+        }
         pure = i == 2 ? sum : pure;
-        printf("  %-20s median %-9.5g mean %-9.5g", arms[i].label,
-               lab_quantile(best, n_seeds, 0.5), sum / n_seeds);
+        printf("  %-20s median %-9.5g mean %-9.5g against chance %2u better %2u worse  ",
+               arms[i].label, lab_quantile(best, n_seeds, 0.5), sum / n_seeds, wins, losses);
         printf(i > 2 ? "against pure %+.2f %%\n" : "\n", 100 * (sum / (pure ? pure : 1) - 1));
     }
 }
@@ -288,8 +293,8 @@ run_recipes(const char *folder, uint32_t n_seeds, char **names, uint32_t n, stru
 int main(int argc, char **argv)
 {
     struct arena *a = arena_create();
-    uint32_t n_seeds = argc > 3   ? (uint32_t)atoi(argv[3])
-                       : argc > 2 ? (uint32_t)atoi(argv[2])
+    uint32_t n_seeds = argc > 3   ? (uint32_t)strtoul(argv[3], NULL, 10)
+                       : argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10)
                                   : 20;
 
     if (argc > 1 && strcmp(argv[1], "tables") == 0 && n_seeds <= LAB_SEEDS_MAX)

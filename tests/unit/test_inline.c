@@ -171,6 +171,40 @@ START_TEST(a_table_becomes_the_trials_of_a_warm_start)
 }
 END_TEST
 
+// A gate of two inputs.
+static const char circuit[] = "aig 3 2 0 1 1\n6\n\x02\x02";
+
+START_TEST(a_prior_takes_circuits_and_tables)
+{
+    static const char table[] = "x,y\n0.5,1\n";
+    write_file("t.csv", table, sizeof table - 1);
+    write_file("m.gguf", circuit, sizeof circuit - 1);
+    ck_assert_msg(inline_job("kind: search\nspace: {x: {type: float}}\nwarm_start: t.csv\n"
+                             "prior: {features: m.gguf, earlier: [{features: [1], trials: "
+                             "t.csv}, {trials: t.csv, features: 'm.gguf'}]} # both\n")
+                      == OK,
+                  "%s", t.text);
+    struct value v = parsed();
+    const struct value *prior = value_find(&v, "prior");
+    const struct value *earlier = value_find(prior, "earlier");
+    ck_assert_uint_eq(value_find(prior, "features")->n, 24);
+    ck_assert(
+        value_equal(value_find(&earlier->items[1], "features"), value_find(prior, "features")));
+    ck_assert_uint_eq(value_find(&earlier->items[0], "features")->n, 1);
+    for (int i = 0; i < 2; i++)
+        ck_assert(value_equal(value_find(&earlier->items[i], "trials"),
+                              value_find(&v, "warm_start")));
+    ck_assert_ptr_nonnull(strstr(out, "]} # both\n"));
+    ck_assert_int_eq(inline_job("kind: search\nprior: {features: t.csv}\n"), ERR_PARSE);
+    ck_assert_msg(strstr(t.text, "f:2:19: prior.features: ") == t.text
+                      && strstr(t.text, "t.csv: byte 0: no binary AIGER file"),
+                  "%s", t.text);
+    ck_assert_int_eq(inline_job("kind: search\nprior: {earlier: [{}, {trials: none.csv}]}\n"),
+                     ERR_PARSE);
+    ck_assert_msg(strstr(t.text, "f:2:32: prior.earlier[1].trials: ") == t.text, "%s", t.text);
+}
+END_TEST
+
 START_TEST(what_cannot_be_read_is_named)
 {
     char want[256];
@@ -210,6 +244,7 @@ int main(void)
     tcase_add_test(c, a_model_beside_the_job_becomes_absolute);
     tcase_add_test(c, other_jobs_stay);
     tcase_add_test(c, a_table_becomes_the_trials_of_a_warm_start);
+    tcase_add_test(c, a_prior_takes_circuits_and_tables);
     tcase_add_test(c, what_cannot_be_read_is_named);
     tcase_add_test(c, more_than_a_job_file_carries_is_refused);
     suite_add_tcase(s, c);

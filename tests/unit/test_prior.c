@@ -42,13 +42,15 @@ static const struct prior *parse(struct lab *l, const char *prior, enum error wa
     return p;
 }
 
-#define SMALL       "space: {r: {type: sequence, length: 2, of: {type: choice, values: [a, b, c]}}}"
+static const char small[] =
+    "space: {r: {type: sequence, length: 2, of: {type: choice, values: [a, b, c]}}}";
+
 #define TRIAL(r, y) "{params: {r: " r "}, metrics: {y: " y "}}"
 
 START_TEST(the_nearest_job_is_retrieved)
 {
     static struct lab l;
-    lab_open(&l, SMALL, NULL, "mcts");
+    lab_open(&l, small, NULL, "mcts");
     const struct prior *p = parse(
         &l,
         "{features: [1, 0, 1], earlier: ["
@@ -88,7 +90,7 @@ static const struct {
 START_TEST(bad_priors_are_refused)
 {
     static struct lab l;
-    lab_open(&l, SMALL, NULL, "mcts");
+    lab_open(&l, small, NULL, "mcts");
     ck_assert_ptr_null(parse(&l, bad[_i].prior, ERR_PARSE));
     ck_assert_msg(strstr(l.t.text, bad[_i].says), "%s", l.t.text);
     ck_assert_msg(strncmp(l.t.text, "job:1:", 6) == 0, "%s", l.t.text);
@@ -102,7 +104,7 @@ START_TEST(a_policy_shrinks_towards_what_is_common)
     static struct lab l;
     double share[3];
     uint8_t allowed[3] = {1, 0, 1};
-    lab_open(&l, SMALL, NULL, "mcts");
+    lab_open(&l, small, NULL, "mcts");
     const struct prior *p =
         parse(&l,
               "{features: [1], earlier: [{features: [1], trials: [" TRIAL(

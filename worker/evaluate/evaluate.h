@@ -31,7 +31,11 @@ extern const struct workload workload_proxy;
 extern const struct workload workload_prism;
 extern const struct workload workload_txn;
 extern const struct workload workload_judge;
+extern const struct workload workload_compose;
+extern const struct workload workload_rts;
 extern const struct workload workload_heuristic;
+extern const struct workload workload_graph;
+extern const struct workload workload_capset;
 
 // A parameter by its name: in `over` (a trial's point) if it stands there,
 // else in `base`; both may be NULL.

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "worker/fleet/pilot.h"
 
+#include <string.h>
+
 #include "common/arena.h"
 #include "common/math.h"
 #include "common/mem.h"
 #include "worker/fleet/sights.h"
+
+// Days that go through the network together: what lies between two layers stays in the cache.
+enum { TOGETHER = 8 };
 
 struct pilot {
     const struct captain_shape *shape;
@@ -12,6 +17,7 @@ struct pilot {
     struct observer *observer;
     struct sights sights;
     struct arena *arena;
+    float *log_p, *value; // of the whole look
 };
 
 struct pilot *pilot_create(const struct world *w,
@@ -25,6 +31,8 @@ struct pilot *pilot_create(const struct world *w,
     p->observer = observe_create(w);
     sights_init(&p->sights, w, most);
     p->arena = arena_create();
+    p->log_p = mem_alloc(most * w->n_ports * sizeof *p->log_p);
+    p->value = mem_alloc(most * sizeof *p->value);
     return p;
 }
 
@@ -35,6 +43,8 @@ void pilot_destroy(struct pilot *p)
     observe_destroy(p->observer);
     sights_fini(&p->sights);
     arena_destroy(p->arena);
+    mem_free(p->log_p);
+    mem_free(p->value);
     mem_free(p);
 }
 
@@ -42,11 +52,17 @@ struct pilot_view pilot_look(struct pilot *p, struct day *const *days, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         sights_take(&p->sights, i, p->observer, days[i]);
-    const struct captain_batch b = sights_batch(&p->sights, 0, n);
-    arena_reset(p->arena);
-    struct captain_view v =
-        captain_look(p->shape, tape_begin_plain(p->arena), p->arena, p->weights, NULL, &b);
-    return (struct pilot_view){v.log_p->x, b.seen.mask, v.value->x};
+    const size_t ports = p->sights.world->n_ports;
+    for (size_t i = 0; i < n; i += TOGETHER) {
+        size_t k = n - i < TOGETHER ? n - i : TOGETHER;
+        const struct captain_batch b = sights_batch(&p->sights, i, k);
+        arena_reset(p->arena);
+        struct captain_view v =
+            captain_look(p->shape, tape_begin_plain(p->arena), p->arena, p->weights, NULL, &b);
+        memcpy(p->log_p + i * ports, v.log_p->x, k * ports * sizeof *p->log_p);
+        memcpy(p->value + i, v.value->x, k * sizeof *p->value);
+    }
+    return (struct pilot_view){p->log_p, sights_batch(&p->sights, 0, n).seen.mask, p->value};
 }
 
 uint32_t pilot_best(const struct pilot *p, const struct pilot_view *v, size_t i)

@@ -25,6 +25,9 @@ function trainReport() {
   const evaluation = result.evaluation;
   if (stats.compare)
     compareSection(stats.compare);
-  if (evaluation)
+  if (evaluation?.metrics)
+    section("Evaluation", isNumber(evaluation.items) ? `${evaluation.items} items` : null,
+      metricsTable(evaluation.metrics));
+  else if (evaluation)
     section("Evaluation", null, pairs(evaluation));
 }
