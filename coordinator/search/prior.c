@@ -113,11 +113,15 @@ static void keep_best(struct prior *p, struct scored *all, uint32_t n, struct ar
     want = want < BEST_MIN ? BEST_MIN : want > PRIOR_BEST_MAX ? PRIOR_BEST_MAX : want;
     p->n_best = 0;
     p->best = arena_alloc(a, want * sizeof *p->best);
-    while (p->n_best < want && p->n_best < n
-           && all[p->n_best].score.verdict == SCORE_FEASIBLE) {
-        p->best[p->n_best] = all[p->n_best].point;
-        p->n_best++;
-    }
+    // First one of each score: neighbours that end in the same circuit say one thing many
+    // times; then others, up to the least number.
+    for (int again = 0; again <= 1; again++)
+        for (uint32_t i = 0; i < n && all[i].score.verdict == SCORE_FEASIBLE; i++) {
+            bool is_same =
+                i && score_compare(&all[i].score, &all[i - 1].score, all[i].n_objectives) == 0;
+            if (is_same == (again == 1) && p->n_best < (again ? BEST_MIN : want))
+                p->best[p->n_best++] = all[i].point;
+        }
 }
 
 // Of the one earlier job that is kept; the others are only checked.
