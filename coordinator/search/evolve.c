@@ -24,14 +24,14 @@ enum knob_index {
 enum { ENTITY_START = 1, ENTITY_PICK = 2, ENTITY_TREE = 3, ENTITY_VARY = 4, TREE_TRIES = 8 };
 
 static const struct knob knobs_table[] = {
-    {"islands", KNOB_INT, 1, ISLANDS_MAX, 4, "populations that breed apart"},
-    {"bins", KNOB_INT, 1, BINS_MAX, 10, "of an island's grid, along complexity and diversity"},
+    {"islands", KNOB_INT, 1, ISLANDS_MAX, 2, "populations that breed apart"},
+    {"bins", KNOB_INT, 1, BINS_MAX, 6, "of an island's grid, along complexity and diversity"},
     {"migrate", KNOB_INT, 1, 100000, 10, "generations between migrations"},
-    {"generation", KNOB_INT, 1, 100000, 5, "an island's trials that count as a generation"},
+    {"generation", KNOB_INT, 1, 100000, 2, "an island's trials that count as a generation"},
     {"rate", KNOB_FLOAT, 0, 1, 0.1, "share of an island's elites that move to the next one"},
     {"explore", KNOB_FLOAT, 0, 1, 0.2, "share of the parents that are any elite of the island"},
-    {"tournament", KNOB_INT, 1, 1000, 5, "draws of which the best becomes a parent otherwise"},
-    {"crossover", KNOB_FLOAT, 0, 1, 0.4, "share of the children with two parents"},
+    {"tournament", KNOB_INT, 1, 1000, 15, "draws of which the best becomes a parent otherwise"},
+    {"crossover", KNOB_FLOAT, 0, 1, 0.2, "share of the children with two parents"},
     {"startup", KNOB_INT, 1, 100000, 40, "random trials before breeding"},
     {"reach", KNOB_FLOAT, 0.0001, 1, 0.3,
      "longest step along a number, as a part of its range"},

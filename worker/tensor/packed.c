@@ -33,8 +33,9 @@ enum packed_kind packed_kind(const struct format *f)
         return PACKED_8;
     case FORMAT_Q4_K:
         return PACKED_4K;
-    case FORMAT_Q3_K:
     case FORMAT_Q6_K:
+        return PACKED_6K;
+    case FORMAT_Q3_K:
     case FORMAT_IQ4_XS:
     case FORMAT_MXFP4:
         return PACKED_HALVES;
@@ -103,6 +104,31 @@ static void fill_4k(const uint8_t *row, size_t r, size_t n_in, uint8_t *group)
     }
 }
 
+// A super-block ends with its sixteen scales and d.
+static void fill_6k(const uint8_t *row, size_t r, size_t n_in, uint8_t *group)
+{
+    struct packed_parts at = packed_parts(PACKED_6K, n_in);
+    const struct format *f = format_find(FORMAT_Q6_K);
+    for (size_t b = 0; b < n_in / PACKED_BLOCK; b++) {
+        const uint8_t *p = row + b / PACKED_SUPER * f->bytes, *small = p + 192;
+        uint8_t *codes = group + at.codes + 384 * b;
+        struct packed_codes c;
+        packed_codes(f, row, b, &c);
+        put_half(group + 2 * (b / PACKED_SUPER * PACKED_ROWS + r), p + 208);
+        for (size_t h = 0; h < 2; h++)
+            group[at.small + (2 * b + h) * PACKED_ROWS + r] = small[b % PACKED_SUPER * 2 + h];
+        for (size_t run = 0; run < 4; run++)
+            for (size_t i = 4 * run; i < 4 * run + 4; i++) {
+                unsigned first = (unsigned)(c.q[i] + 32), second = (unsigned)(c.q[i + 16] + 32);
+                size_t to = 4 * r + i % 4;
+                uint8_t *high = codes + 256 + to;
+                codes[64 * run + to] = (uint8_t)((first & 15) | (second & 15) << 4);
+                high[0] = (uint8_t)((run ? high[0] : 0) | first >> 4 << 2 * run);
+                high[64] = (uint8_t)((run ? high[64] : 0) | second >> 4 << 2 * run);
+            }
+    }
+}
+
 static void
 fill_8(const struct format *f, const uint8_t *row, size_t r, size_t n_in, uint8_t *group)
 {
@@ -147,6 +173,8 @@ void packed_fill(
             fill_4(rows + r * row_bytes, r, n_in, group);
         else if (k == PACKED_4K)
             fill_4k(rows + r * row_bytes, r, n_in, group);
+        else if (k == PACKED_6K)
+            fill_6k(rows + r * row_bytes, r, n_in, group);
         else if (k == PACKED_BF16)
             fill_bf16(rows + r * row_bytes, r, n_in, group);
         else

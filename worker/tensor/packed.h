@@ -39,6 +39,8 @@ enum packed_kind {
     PACKED_4,      // four bits less 8, a half as scale
     PACKED_8,      // eight bits, a half as scale
     PACKED_4K,     // four bits, scale and offset of six bits under halves of 256 elements
+    PACKED_6K,     // six bits less 32, a scale of eight bits for every sixteen elements, a half
+                   // above it for 256
     PACKED_HALVES, // eight bits, a float scale for every sixteen elements
     PACKED_OFFSET, // the same and a float offset
     PACKED_BF16,   // no codes: bfloat16

@@ -87,6 +87,25 @@ INLINE void offsets(const struct place *p, __m256 offset, int half, __m256 *y, s
     }
 }
 
+// Half a block of six-bit codes, whose sums begin at -32 times the activations' codes.
+INLINE void add_six(const struct place *p, int half, __m256i *s, size_t n_x)
+{
+    const __m256i four = _mm256_set1_epi8(15), two = _mm256_set1_epi8(0x30);
+    const uint8_t *codes = p->group + p->at.codes + 384 * p->b + 4 * p->lane;
+    __m256i high = _mm256_load_si256((const void *)(codes + 256 + 64 * half));
+#pragma GCC unroll 4
+    for (int run = 0; run < 4; run++) {
+        __m256i w = _mm256_load_si256((const void *)(codes + 64 * run));
+        w = _mm256_and_si256(half ? _mm256_srli_epi16(w, 4) : w, four);
+        __m256i h = run < 2 ? _mm256_slli_epi16(high, 4 - 2 * run)
+                            : _mm256_srli_epi16(high, 2 * run - 4);
+        w = _mm256_or_si256(w, _mm256_and_si256(h, two));
+#pragma GCC unroll 4
+        for (size_t t = 0; t < n_x; t++)
+            s[t] = add_products(s[t], w, four_of(p->x[t][p->b].q + 16 * half + 4 * run));
+    }
+}
+
 INLINE __m256 halves_at(const uint8_t *p)
 {
     return _mm256_cvtph_ps(_mm_loadu_si128((const void *)p));
@@ -125,7 +144,17 @@ half_block(enum packed_kind k, int half, const struct place *p, __m256 *y, size_
     size_t from = 4 * (size_t)half, at = 64 * (2 * p->b + (size_t)half) + 4 * p->lane;
 #pragma GCC unroll 4
     for (size_t t = 0; t < n_x; t++)
-        s[t] = _mm256_setzero_si256();
+        s[t] = _mm256_set1_epi32(k == PACKED_6K ? p->x[t][p->b].half_less_128[half] / 4 : 0);
+    if (k == PACKED_6K) {
+        const uint8_t *small = p->group + p->at.small + 32 * p->b + 16 * half + p->lane;
+        __m256i scale = _mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)small));
+        add_six(p, half, s, n_x);
+        finish(p, s,
+               _mm256_mul_ps(halves_at(p->group + p->b / PACKED_SUPER * 32 + 2 * p->lane),
+                             _mm256_cvtepi32_ps(scale)),
+               y, n_x);
+        return;
+    }
     add_eight(p, from, from + 4, s, n_x);
     finish(p, s, _mm256_loadu_ps((const void *)(p->group + at)), y, n_x);
     if (k == PACKED_OFFSET)
@@ -144,7 +173,7 @@ tile(enum packed_kind k, const struct packed_product *p, size_t j, size_t t, siz
         y[i] = _mm256_setzero_ps();
     size_t n = p->n_in / PACKED_BLOCK;
     for (; at.b < n; at.b++) {
-        if (k == PACKED_HALVES || k == PACKED_OFFSET) {
+        if (k == PACKED_6K || k == PACKED_HALVES || k == PACKED_OFFSET) {
             half_block(k, 0, &at, y, n_x);
             half_block(k, 1, &at, y, n_x);
         } else {
@@ -184,6 +213,9 @@ static void multiply(const struct packed_product *p)
         break;
     case PACKED_4K:
         rows(PACKED_4K, p);
+        break;
+    case PACKED_6K:
+        rows(PACKED_6K, p);
         break;
     case PACKED_HALVES:
         rows(PACKED_HALVES, p);

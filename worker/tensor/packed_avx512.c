@@ -89,7 +89,46 @@ INLINE void add_runs(struct sums *s,
     }
 }
 
-enum start { FROM_ZERO, FROM_LESS_8, FROM_LESS_128, FROM_HALF_0, FROM_HALF_1 };
+// Half a block of six-bit codes.
+INLINE void
+add_six(struct sums *s, const struct place *p, int half, size_t n_groups, size_t n_x)
+{
+    const __m512i four = _mm512_set1_epi8(15), two = _mm512_set1_epi8(0x30);
+    __m512i high[GROUPS], c[GROUPS];
+#pragma GCC unroll 2
+    for (size_t g = 0; g < n_groups; g++) {
+        const uint8_t *at = p->group[g] + p->at.codes + 384 * p->b + 256 + 64 * half;
+        high[g] = _mm512_load_si512((const void *)at);
+        _mm_prefetch((const char *)p->ahead[g] + 256 + 64 * half, _MM_HINT_T0);
+    }
+#pragma GCC unroll 4
+    for (int run = 0; run < 4; run++) {
+#pragma GCC unroll 2
+        for (size_t g = 0; g < n_groups; g++) {
+            const uint8_t *at = p->group[g] + p->at.codes + 384 * p->b + 64 * run;
+            __m512i w = _mm512_load_si512((const void *)at);
+            __m512i h = run < 2 ? _mm512_slli_epi16(high[g], 4 - 2 * run)
+                                : _mm512_srli_epi16(high[g], 2 * run - 4);
+            if (!half)
+                _mm_prefetch((const char *)p->ahead[g] + 64 * run, _MM_HINT_T0);
+            c[g] = _mm512_and_si512(half ? _mm512_srli_epi16(w, 4) : w, four);
+            c[g] = _mm512_or_si512(c[g], _mm512_and_si512(h, two));
+        }
+#pragma GCC unroll 6
+        for (size_t t = 0; t < n_x; t++)
+            add_codes(s, c, p->x[t][p->b].q + 16 * half + 4 * run, t, n_groups);
+    }
+}
+
+enum start {
+    FROM_ZERO,
+    FROM_LESS_8,
+    FROM_LESS_128,
+    FROM_HALF_0,
+    FROM_HALF_1,
+    FROM_HALF_0_LESS_32,
+    FROM_HALF_1_LESS_32
+};
 
 INLINE void
 begin(struct sums *s, const struct place *p, enum start from, size_t n_groups, size_t n_x)
@@ -97,11 +136,13 @@ begin(struct sums *s, const struct place *p, enum start from, size_t n_groups, s
 #pragma GCC unroll 6
     for (size_t t = 0; t < n_x; t++) {
         const struct packed_x *x = &p->x[t][p->b];
-        __m512i v = from == FROM_ZERO       ? _mm512_setzero_si512()
-                    : from == FROM_LESS_8   ? _mm512_set1_epi32(x->less_8)
-                    : from == FROM_LESS_128 ? _mm512_set1_epi32(x->less_128)
-                    : from == FROM_HALF_0   ? _mm512_set1_epi32(x->half_less_128[0])
-                                            : _mm512_set1_epi32(x->half_less_128[1]);
+        __m512i v = from == FROM_ZERO             ? _mm512_setzero_si512()
+                    : from == FROM_LESS_8         ? _mm512_set1_epi32(x->less_8)
+                    : from == FROM_LESS_128       ? _mm512_set1_epi32(x->less_128)
+                    : from == FROM_HALF_0         ? _mm512_set1_epi32(x->half_less_128[0])
+                    : from == FROM_HALF_1         ? _mm512_set1_epi32(x->half_less_128[1])
+                    : from == FROM_HALF_0_LESS_32 ? _mm512_set1_epi32(x->half_less_128[0] / 4)
+                                                  : _mm512_set1_epi32(x->half_less_128[1] / 4);
 #pragma GCC unroll 2
         for (size_t g = 0; g < n_groups; g++)
             s->s[g][t] = v;
@@ -189,6 +230,23 @@ INLINE void whole_block(enum packed_kind k,
         offsets(p, offset, 2, y, n_groups, n_x);
 }
 
+INLINE void
+half_six(int half, const struct place *p, __m512 (*y)[VECTORS], size_t n_groups, size_t n_x)
+{
+    struct sums s;
+    __m512 scale[GROUPS];
+    begin(&s, p, half ? FROM_HALF_1_LESS_32 : FROM_HALF_0_LESS_32, n_groups, n_x);
+    add_six(&s, p, half, n_groups, n_x);
+#pragma GCC unroll 2
+    for (size_t g = 0; g < n_groups; g++) {
+        const uint8_t *small = p->group[g] + p->at.small + 32 * p->b + 16 * half;
+        __m512i v = _mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)small));
+        scale[g] = _mm512_mul_ps(halves_at(p->group[g] + p->b / PACKED_SUPER * 32),
+                                 _mm512_cvtepi32_ps(v));
+    }
+    finish(&s, p, scale, y, n_groups, n_x);
+}
+
 INLINE void half_block(enum packed_kind k,
                        int half,
                        const struct place *p,
@@ -249,7 +307,10 @@ INLINE void tile(enum packed_kind k,
     size_t bytes = (at.at.end - at.at.codes) / n, apart = at.at.codes / n;
     for (; at.b < n; at.b++) {
         look_ahead(&at, n, bytes, apart, n_groups);
-        if (k == PACKED_HALVES || k == PACKED_OFFSET) {
+        if (k == PACKED_6K) {
+            half_six(0, &at, y, n_groups, n_x);
+            half_six(1, &at, y, n_groups, n_x);
+        } else if (k == PACKED_HALVES || k == PACKED_OFFSET) {
             half_block(k, 0, &at, y, n_groups, n_x);
             half_block(k, 1, &at, y, n_groups, n_x);
         } else {
@@ -313,6 +374,9 @@ static void multiply(const struct packed_product *p)
         break;
     case PACKED_4K:
         rows(PACKED_4K, p);
+        break;
+    case PACKED_6K:
+        rows(PACKED_6K, p);
         break;
     case PACKED_HALVES:
         rows(PACKED_HALVES, p);

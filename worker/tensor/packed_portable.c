@@ -13,6 +13,11 @@ static int code(enum packed_kind k, const uint8_t *codes, size_t r, size_t i)
         int c = codes[run % 4 * 64 + at] >> (run < 4 ? 0 : 4) & 15;
         return k == PACKED_4 ? c - 8 : c;
     }
+    if (k == PACKED_6K) {
+        int low = codes[run % 4 * 64 + at] >> (run < 4 ? 0 : 4) & 15;
+        int high = codes[(4 + run / 4) * 64 + at] >> 2 * (run % 4) & 3;
+        return (low | high << 4) - 32;
+    }
     return codes[run * 64 + at] - 128;
 }
 
@@ -28,6 +33,17 @@ sum_of(enum packed_kind k, const uint8_t *codes, size_t r, const int8_t *q, size
 static float float_at(const uint8_t *p, size_t i)
 {
     return block_float(block_u32(p + 4 * i));
+}
+
+// Of half h of block b of row r.
+static float
+scale_of(const struct packed_product *p, const uint8_t *g, size_t r, size_t b, size_t h)
+{
+    if (p->kind != PACKED_6K)
+        return float_at(g, (2 * b + h) * PACKED_ROWS + r);
+    int8_t small =
+        (int8_t)g[packed_parts(p->kind, p->n_in).small + (2 * b + h) * PACKED_ROWS + r];
+    return block_d(g + 2 * (b / PACKED_SUPER * PACKED_ROWS + r)) * (float)small;
 }
 
 // Block b of row r of a group.
@@ -51,7 +67,7 @@ static float add_block(
     }
     for (size_t h = 0; h < 2; h++) {
         size_t i = (2 * b + h) * PACKED_ROWS + r;
-        y = fmaf(float_at(g, i) * x->d, (float)(h ? second : first), y);
+        y = fmaf(scale_of(p, g, r, b, h) * x->d, (float)(h ? second : first), y);
         if (p->kind == PACKED_OFFSET)
             y = fmaf(float_at(g + at.offset, i) * x->d, (float)x->half[h], y);
     }

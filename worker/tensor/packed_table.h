@@ -7,13 +7,17 @@
 //     PACKED_4, _8      n x 16 halves: scales; codes
 //     PACKED_4K         n / 8 x 32 halves: d, then m; n x 32 bytes: scales, then
 //                       offsets; codes
+//     PACKED_6K         n / 8 x 16 halves: d; n x 32 bytes: scales of first halves, then
+//                       of second; codes
 //     PACKED_HALVES     n x 32 floats: scales of first halves, then of second; codes
 //     PACKED_OFFSET     the same; offsets alike; codes
 //     PACKED_BF16       packed_bf16.h
 //
 // Codes of eight bits, plus 128: a block has eight runs of 64 bytes; run i has elements
 // 4 i to 4 i + 3 of row 0, of row 1, and so on.  Codes of four bits: four runs; low
-// nibbles are run i of those, high nibbles run i + 4.
+// nibbles are run i of those, high nibbles run i + 4.  Codes of six bits: four runs of
+// their low four bits, then two runs of their high two: bits 2 i and 2 i + 1 of the first
+// are run i's, of the second run i + 4's.
 //
 // Threads    Read-only.
 
@@ -26,11 +30,11 @@
 
 #include "worker/tensor/packed.h"
 
-enum { PACKED_SUPER = 8 }; // blocks under one pair of halves of PACKED_4K
+enum { PACKED_SUPER = 8 }; // blocks under one pair of halves of PACKED_4K, one of PACKED_6K
 
 // Offsets of a group's parts.
 struct packed_parts {
-    size_t small;  // PACKED_4K: scales and offsets
+    size_t small;  // PACKED_4K: scales and offsets; PACKED_6K: scales
     size_t offset; // PACKED_OFFSET
     size_t codes, end;
 };
@@ -53,16 +57,18 @@ static inline struct packed_parts packed_parts(enum packed_kind k, size_t n_in)
         p.small = packed_padded(n * PACKED_ROWS * 2);
     else if (k == PACKED_4K)
         p.small = packed_padded(n / PACKED_SUPER * 2 * PACKED_ROWS * 2);
+    else if (k == PACKED_6K)
+        p.small = packed_padded(n / PACKED_SUPER * PACKED_ROWS * 2);
     else
         p.small = n * 2 * PACKED_ROWS * sizeof(float);
     p.offset = p.small;
     p.codes = p.offset;
-    if (k == PACKED_4K)
+    if (k == PACKED_4K || k == PACKED_6K)
         p.codes += n * 2 * PACKED_ROWS;
     if (k == PACKED_OFFSET)
         p.codes += n * 2 * PACKED_ROWS * sizeof(float);
     p.codes = packed_padded(p.codes);
-    p.end = p.codes + n * PACKED_ROWS * PACKED_BLOCK / (four ? 2 : 1);
+    p.end = p.codes + n * PACKED_ROWS * PACKED_BLOCK * (four ? 4 : k == PACKED_6K ? 6 : 8) / 8;
     return p;
 }
 
