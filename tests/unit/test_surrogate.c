@@ -188,7 +188,7 @@ START_TEST(sequences_are_more_than_their_length)
         for (uint32_t k = 0; k < 12; k++) {
             step[k] = (uint32_t)rng_below(&r, 4);
             value_push(arena, &list, value_str(arena, names[step[k]]));
-            (void)strcat(text, names[step[k]]);
+            text[k] = names[step[k]][0];
         }
         *row = value_map();
         value_set(arena, row, "recipe", _i % 2 ? value_str(arena, text) : list);

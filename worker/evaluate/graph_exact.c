@@ -81,35 +81,41 @@ static bool is_positive(struct calculator *c, struct surd x)
                    : compare_squares((uwide)-x.a, (uwide)x.b, (uwide)c->m) < 0;
 }
 
+typedef wide matrix[GRAPH_VERTICES_MAX][GRAPH_VERTICES_MAX];
+
+// out = A m; returns its trace.
+static wide times_graph(struct calculator *c, const struct graph *g, matrix m, matrix out)
+{
+    wide trace = 0;
+    for (uint32_t i = 0; i < g->n; i++) {
+        for (uint32_t j = 0; j < g->n; j++)
+            out[i][j] = 0;
+        for (uint32_t rest = g->near[i]; rest; rest &= rest - 1)
+            for (uint32_t j = 0; j < g->n; j++)
+                out[i][j] = sum(c, out[i][j], m[__builtin_ctz(rest)][j]);
+        trace = sum(c, trace, out[i][i]);
+    }
+    return trace;
+}
+
 // Faddeev and LeVerrier: M = A M + c I, c = -trace(A M) / k, which divides exactly.
 enum error graph_polynomial(const struct graph *g, int64_t *coefficients)
 {
-    wide m[GRAPH_VERTICES_MAX][GRAPH_VERTICES_MAX] = {{0}};
-    wide am[GRAPH_VERTICES_MAX][GRAPH_VERTICES_MAX];
+    matrix m = {{0}}, am;
     struct calculator c = {0};
-    uint32_t n = g->n;
 
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < g->n; i++)
         m[i][i] = 1;
-    coefficients[n] = 1;
-    for (uint32_t k = 1; k <= n && !c.lost; k++) {
-        wide trace = 0;
-        for (uint32_t i = 0; i < n; i++) {
-            for (uint32_t j = 0; j < n; j++)
-                am[i][j] = 0;
-            for (uint32_t rest = g->near[i]; rest; rest &= rest - 1) {
-                const wide *row = m[__builtin_ctz(rest)];
-                for (uint32_t j = 0; j < n; j++)
-                    am[i][j] = sum(&c, am[i][j], row[j]);
-            }
-            trace = sum(&c, trace, am[i][i]);
-        }
-        wide next = -trace / (wide)k;
+    coefficients[g->n] = 1;
+    for (uint32_t k = 1; k <= g->n && !c.lost; k++) {
+        wide next = -times_graph(&c, g, m, am) / (wide)k;
         c.lost |= next > INT64_MAX || next < -INT64_MAX;
-        coefficients[n - k] = (int64_t)next;
-        for (uint32_t i = 0; i < n; i++)
-            for (uint32_t j = 0; j < n; j++)
-                m[i][j] = i == j ? sum(&c, am[i][j], next) : am[i][j];
+        coefficients[g->n - k] = (int64_t)next;
+        for (uint32_t i = 0; i < g->n; i++) {
+            for (uint32_t j = 0; j < g->n; j++)
+                m[i][j] = am[i][j];
+            m[i][i] = sum(&c, m[i][i], next);
+        }
     }
     return c.lost ? ERR_LIMIT : OK;
 }
