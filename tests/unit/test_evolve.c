@@ -98,7 +98,8 @@ static double error_of(const struct lab *l, uint32_t record, struct arena *a)
 
     ck_assert_int_eq(expr_compile(text->s, text->n, a, &e, &t), OK);
     for (int i = 0; i < N; i++) {
-        x[i] = i / SIDE - 4;
+        int row = i / SIDE;
+        x[i] = row - 4;
         y[i] = i % SIDE - 4;
     }
     const struct expr_column columns[] = {{"x", x}, {"y", y}, {NULL, NULL}};
