@@ -130,19 +130,33 @@ enum start {
     FROM_HALF_1_LESS_32
 };
 
+INLINE int32_t start_of(const struct packed_x *x, enum start from)
+{
+    switch (from) {
+    case FROM_LESS_8:
+        return x->less_8;
+    case FROM_LESS_128:
+        return x->less_128;
+    case FROM_HALF_0:
+        return x->half_less_128[0];
+    case FROM_HALF_1:
+        return x->half_less_128[1];
+    case FROM_HALF_0_LESS_32:
+        return x->half_less_128[0] / 4;
+    case FROM_HALF_1_LESS_32:
+        return x->half_less_128[1] / 4;
+    case FROM_ZERO:
+        break;
+    }
+    return 0;
+}
+
 INLINE void
 begin(struct sums *s, const struct place *p, enum start from, size_t n_groups, size_t n_x)
 {
 #pragma GCC unroll 6
     for (size_t t = 0; t < n_x; t++) {
-        const struct packed_x *x = &p->x[t][p->b];
-        __m512i v = from == FROM_ZERO             ? _mm512_setzero_si512()
-                    : from == FROM_LESS_8         ? _mm512_set1_epi32(x->less_8)
-                    : from == FROM_LESS_128       ? _mm512_set1_epi32(x->less_128)
-                    : from == FROM_HALF_0         ? _mm512_set1_epi32(x->half_less_128[0])
-                    : from == FROM_HALF_1         ? _mm512_set1_epi32(x->half_less_128[1])
-                    : from == FROM_HALF_0_LESS_32 ? _mm512_set1_epi32(x->half_less_128[0] / 4)
-                                                  : _mm512_set1_epi32(x->half_less_128[1] / 4);
+        __m512i v = _mm512_set1_epi32(start_of(&p->x[t][p->b], from));
 #pragma GCC unroll 2
         for (size_t g = 0; g < n_groups; g++)
             s->s[g][t] = v;
