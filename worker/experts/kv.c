@@ -2,8 +2,6 @@
 #include "worker/experts/kv.h"
 
 #include <assert.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "common/mem.h"
 #include "worker/memory.h"
@@ -26,15 +24,6 @@ struct kv {
     uint32_t n_sequences;
 };
 
-// Heads of a token lie pages apart: huge ones, where the system has them, keep the
-// translation of addresses from costing more than the copies.
-static void ask_for_huge_pages(uint8_t *p, size_t n)
-{
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), skip = -(uintptr_t)p & (page - 1);
-    if (n > skip + page)
-        (void)madvise(p + skip, (n - skip) / page * page, MADV_HUGEPAGE);
-}
-
 // More than the machine has would be granted and then kill the rank.
 static enum error make_pool(struct kv *c, struct errtext *t)
 {
@@ -48,7 +37,6 @@ static enum error make_pool(struct kv *c, struct errtext *t)
                            "machine has %zu MB",
                            (unsigned long long)c->s.n_pages * KV_PAGE, bytes >> 20,
                            memory >> 20);
-    ask_for_huge_pages(c->pool, bytes);
     return OK;
 }
 
