@@ -23,7 +23,7 @@ enum {
 // Looking for more before sleeping, while something happened within the last BUSY_NS:
 // a wake-up costs about as much as the spin.  Not after a turn of many messages: asleep
 // we are woken for a burst.
-#define SPIN_NS          INT64_C(50000)
+#define SPIN_NS INT64_C(50000)
 // While answers wait for a commit: a fast disk's fdatasync, after which sleepers on all
 // sides would have to be woken one behind the other.
 #define COMMIT_SPIN_NS   INT64_C(500000)
