@@ -98,12 +98,6 @@ static uint32_t count(const struct state *s, const struct value *over, const cha
     return (uint32_t)evaluate_int(over, &s->params, name, 1);
 }
 
-static double part(const struct state *s, const struct value *over, const char *name)
-{
-    const struct value *v = evaluate_find(over, &s->params, name);
-    return v ? value_number(v) : 0;
-}
-
 static struct inventory
 inventory_of(const struct state *s, const struct value *over, uint64_t item, struct arena *a)
 {
@@ -112,8 +106,8 @@ inventory_of(const struct state *s, const struct value *over, uint64_t item, str
     struct inventory_knobs k = {.n = count(s, over, "components"),
                                 .n_skills = count(s, over, "skills"),
                                 .n_probes = count(s, over, "probes"),
-                                .impostors = part(s, over, "impostors"),
-                                .stale = part(s, over, "stale")};
+                                .impostors = evaluate_number(over, &s->params, "impostors"),
+                                .stale = evaluate_number(over, &s->params, "stale")};
     return inventory_make(&k, s->seed, item, a);
 }
 

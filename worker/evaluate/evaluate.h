@@ -64,6 +64,14 @@ evaluate_rng(uint64_t seed, uint32_t entity, uint32_t stream, uint64_t item)
     return rng_at(high ? hash_mix64(seed ^ high) : seed, entity, stream, (uint32_t)item);
 }
 
+// The number of that name, 0: there is none.
+static inline double
+evaluate_number(const struct value *over, const struct value *base, const char *name)
+{
+    const struct value *v = evaluate_find(over, base, name);
+    return v ? value_number(v) : 0;
+}
+
 // The lease's items one by one, until one fails or the lease is taken back.
 static inline enum error evaluate_each(
     enum error (*item)(const void *state, struct run *r, uint32_t i, struct errtext *t),

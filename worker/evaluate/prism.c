@@ -100,18 +100,12 @@ static enum error open_prism(const struct workload_job *job, void **out, struct 
     return OK;
 }
 
-static double number(const struct state *s, const struct value *over, const char *name)
-{
-    const struct value *v = evaluate_find(over, &s->params, name);
-    return v ? value_number(v) : 0;
-}
-
 static struct prism_knobs read_knobs(const struct state *s, const struct value *over)
 {
     const struct value *rule = evaluate_find(over, &s->params, "rule");
     struct prism_knobs k = {
-        .size_weight = number(s, over, "size_weight"),
-        .noise = number(s, over, "noise"),
+        .size_weight = evaluate_number(over, &s->params, "size_weight"),
+        .noise = evaluate_number(over, &s->params, "noise"),
         .passes = (uint32_t)evaluate_int(over, &s->params, "passes", 0),
         .tries = (uint32_t)evaluate_int(over, &s->params, "tries", 1),
     };

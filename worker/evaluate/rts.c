@@ -63,12 +63,6 @@ bool rts_evaluate(const struct rts *k, struct rts_figures *out)
     return true;
 }
 
-static double number(const struct value *over, const struct value *base, const char *name)
-{
-    const struct value *v = evaluate_find(over, base, name);
-    return v ? value_number(v) : 0;
-}
-
 struct state {
     struct arena *arena;
     struct value params;
@@ -100,10 +94,10 @@ static enum error evaluate_item(const void *state, struct run *r, uint32_t i, st
         .servers = (uint32_t)evaluate_int(over, base, "servers", 1),
         .clients = (uint32_t)evaluate_int(over, base, "clients", 1),
         .furnaces = (uint32_t)evaluate_int(over, base, "furnaces", 1),
-        .period_s = number(over, base, "period"),
-        .service_hz = number(over, base, "service"),
-        .availability = number(over, base, "availability"),
-        .attack = number(over, base, "attack"),
+        .period_s = evaluate_number(over, base, "period"),
+        .service_hz = evaluate_number(over, base, "service"),
+        .availability = evaluate_number(over, base, "availability"),
+        .attack = evaluate_number(over, base, "attack"),
     };
     struct rts_figures y;
     double *row = r->metrics + (size_t)i * N_METRICS;

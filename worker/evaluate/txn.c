@@ -87,21 +87,15 @@ static enum error open_txn(const struct workload_job *job, void **out, struct er
     return OK;
 }
 
-static double number(const struct state *s, const struct value *over, const char *name)
-{
-    const struct value *v = evaluate_find(over, &s->params, name);
-    return v ? value_number(v) : 0;
-}
-
 static struct txn_knobs read_knobs(const struct state *s, const struct value *over)
 {
     const struct value *rule = evaluate_find(over, &s->params, "rule");
     return (struct txn_knobs){
         .rule = rule && strcmp(rule->s, rules[TXN_GREEDY]) == 0 ? TXN_GREEDY : TXN_ORDER,
-        .start_weight = number(s, over, "start_weight"),
-        .hot_weight = number(s, over, "hot_weight"),
-        .noise = number(s, over, "noise"),
-        .slack = number(s, over, "slack"),
+        .start_weight = evaluate_number(over, &s->params, "start_weight"),
+        .hot_weight = evaluate_number(over, &s->params, "hot_weight"),
+        .noise = evaluate_number(over, &s->params, "noise"),
+        .slack = evaluate_number(over, &s->params, "slack"),
         .tries = (uint32_t)evaluate_int(over, &s->params, "tries", 1),
         .moves = (uint32_t)evaluate_int(over, &s->params, "moves", 0),
     };
