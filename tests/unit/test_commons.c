@@ -24,7 +24,7 @@ static void setup(void)
 static void teardown(void)
 {
     ck_assert(scratch_remove(base));
-    memcpy(base + sizeof base - 7, "XXXXXX", 6);
+    memset(base + sizeof base - 7, 'X', 6);
 }
 
 static struct commons *open_one(const char *key, uint64_t max)

@@ -100,6 +100,16 @@ START_TEST(infeasible_ones_are_worth_nothing)
 }
 END_TEST
 
+static uint32_t best_of(const int64_t *worth)
+{
+    uint32_t best = day_epoch(fleet.day)->place;
+    for (uint32_t i = 0; i < day_epoch(fleet.day)->n_feasible; i++) {
+        uint32_t j = day_feasible(fleet.day, i);
+        best = worth[j] > worth[best] ? j : best;
+    }
+    return best;
+}
+
 START_TEST(following_them_pays)
 {
     struct lookahead *l = lookahead_create(fleet.world, AHEAD_MS);
@@ -109,13 +119,8 @@ START_TEST(following_them_pays)
         gain -= day_profit(fleet.day);
         day_reset(fleet.day, SEED, episode);
         while (day_next(fleet.day)) {
-            uint32_t best = day_epoch(fleet.day)->place;
             lookahead(l, fleet.day, worth);
-            for (uint32_t i = 0; i < day_epoch(fleet.day)->n_feasible; i++) {
-                uint32_t j = day_feasible(fleet.day, i);
-                best = worth[j] > worth[best] ? j : best;
-            }
-            ck_assert(!day_act(fleet.day, best));
+            ck_assert(!day_act(fleet.day, best_of(worth)));
         }
         gain += day_profit(fleet.day);
     }

@@ -138,7 +138,7 @@ static void teardown(void)
 {
     arena_destroy(a);
     ck_assert_int_eq(unlink(path), 0);
-    memcpy(path + sizeof path - 7, "XXXXXX", 6);
+    memset(path + sizeof path - 7, 'X', 6);
 }
 
 static void make(const char *sql)
