@@ -218,8 +218,8 @@ void job_reopen(struct job *j);
 // (alone).  False: none now.
 bool job_take(struct core *c, struct job *j, bool alone, struct unit *out);
 bool job_has_work(const struct core *c, const struct job *j);
-// The first that job_take would take of a job that has work.
-uint64_t job_next_item(const struct core *c, const struct job *j);
+// Is the first that job_take would take, of a job that has work, for a gang?
+bool job_goes_ganged(const struct core *c, const struct job *j);
 int64_t job_next_due(const struct job *j); // of delayed units; INT64_MAX
 struct bin job_params(struct job *j, const struct unit *u, struct arena *a);
 void job_destroy(struct job *j);

@@ -186,7 +186,7 @@ static bool take_leases(struct core *c, struct gang *g)
     uint32_t most = 1;
     g->go.n_leases = 0;
     arena_reset(g->go_params);
-    while (g->go.n_leases < most && job_has_work(c, j) && job_gangs_item(j, job_next_item(c, j))
+    while (g->go.n_leases < most && job_has_work(c, j) && job_goes_ganged(c, j)
            && job_take(c, j, false, &u)) {
         if (!g->go.n_leases) {
             most = go_size(c, g, &u);

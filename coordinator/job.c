@@ -212,13 +212,20 @@ int64_t job_next_due(const struct job *j)
     return due;
 }
 
-uint64_t job_next_item(const struct core *c, const struct job *j)
+// The first that job_take would take of a job that has work.
+static uint64_t next_item(const struct core *c, const struct job *j)
 {
     for (uint32_t i = 0; i < j->n_units; i++)
         if (j->units[i].not_before <= c->now)
             return j->units[i].first;
     struct range gap;
     return ranges_gap(&j->settled, j->fresh, j->n_items, &gap) ? gap.lo : j->fresh;
+}
+
+// Most jobs have items of one sort only: then there is no need to look which is next.
+bool job_goes_ganged(const struct core *c, const struct job *j)
+{
+    return job_gangs_item(j, j->spec.is_solo ? next_item(c, j) : 0);
 }
 
 bool job_take(struct core *c, struct job *j, bool alone, struct unit *out)

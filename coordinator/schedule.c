@@ -312,19 +312,13 @@ static void copy_stragglers(struct core *c, struct job *j, struct effects *fx)
     }
 }
 
-// Most jobs have items of one sort only: then there is no need to look which is next.
-static bool goes_ganged(const struct core *c, const struct job *j)
-{
-    return job_gangs_item(j, j->spec.is_solo ? job_next_item(c, j) : 0);
-}
-
 static void grant_all(struct core *c, struct effects *fx)
 {
     struct candidate *list;
     uint32_t n = c->work_changed ? candidates(c, fx->arena, &list) : 0;
     for (uint32_t i = 0; i < n; i++) {
         struct job *j = list[i].job;
-        if (goes_ganged(c, j)) {
+        if (job_goes_ganged(c, j)) {
             gang_schedule(c, j, fx);
         } else {
             gang_give_up(c, j, fx);
