@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "coordinator/http.h"
 
-#include <dlfcn.h>
 #include <link.h>
 #include <microhttpd.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/library.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "coordinator/http_state.h"
@@ -73,26 +73,18 @@ static int drop_pages(struct dl_phdr_info *o, size_t size, void *arg)
 
 static bool load(void)
 {
-    static const struct {
-        const char *name;
-        void *at;
-    } functions[] = {
+    static const struct library_function functions[] = {
 #define F(name) {"MHD_" #name, &mhd.name},
         FUNCTIONS(F)
 #undef F
     };
-    void *library = mhd.loaded ? NULL : dlopen("libmicrohttpd.so.12", RTLD_NOW | RTLD_LOCAL);
-    if (mhd.loaded || !library)
-        return mhd.loaded;
-    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
-        void *f = dlsym(library, functions[i].name);
-        if (!f)
-            return false;
-        memcpy(functions[i].at, &f, sizeof f);
-    }
-    mhd.loaded = true;
-    (void)dl_iterate_phdr(drop_pages, NULL);
-    return true;
+    if (mhd.loaded)
+        return true;
+    mhd.loaded =
+        library_load("libmicrohttpd.so.12", functions, sizeof functions / sizeof functions[0]);
+    if (mhd.loaded)
+        (void)dl_iterate_phdr(drop_pages, NULL);
+    return mhd.loaded;
 }
 
 // ---- requests come in (all of this on the library's thread) -------------------------------

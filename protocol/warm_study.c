@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include "common/json.h"
+#include "common/library.h"
 #include "protocol/warm_table.h"
 
 enum { TRIALS_MAX = 100000, OBJECTIVES_MAX = 64, BYTES_MAX = 1 << 20, SHOWN_MAX = 200 };
@@ -31,47 +32,88 @@ bool warm_study_is(const void *bytes, size_t n)
     return n >= sizeof magic && memcmp(bytes, magic, sizeof magic) == 0;
 }
 
+// ---- the library ---------------------------------------------------------------------
+//
+// Job files are read by every client and many workers, studies by few of them.
+
+#define FUNCTIONS(F)                                                                           \
+    F(open_v2)                                                                                 \
+    F(close)                                                                                   \
+    F(errmsg)                                                                                  \
+    F(prepare_v2)                                                                              \
+    F(bind_parameter_count)                                                                    \
+    F(bind_int64)                                                                              \
+    F(step)                                                                                    \
+    F(column_text)                                                                             \
+    F(column_double)                                                                           \
+    F(column_int64)                                                                            \
+    F(finalize)                                                                                \
+    F(db_config)                                                                               \
+    F(limit)                                                                                   \
+    F(busy_timeout)
+
+static struct {
+#define F(name) __typeof__(&sqlite3_##name) name; // NOLINT(bugprone-macro-parentheses)
+    FUNCTIONS(F)
+#undef F
+    bool loaded;
+} sqlite;
+
+static bool load(void)
+{
+    static const struct library_function functions[] = {
+#define F(name) {"sqlite3_" #name, &sqlite.name},
+        FUNCTIONS(F)
+#undef F
+    };
+    if (sqlite.loaded)
+        return true;
+    sqlite.loaded =
+        library_load("libsqlite3.so.0", functions, sizeof functions / sizeof functions[0]);
+    return sqlite.loaded;
+}
+
 // ---- statements --------------------------------------------------------------------
 
 static enum error sql_failed(const struct reader *r)
 {
     return errtext_set(r->t, ERR_PARSE, "%s: not a study of Optuna that can be read: %s",
-                       r->study->path, sqlite3_errmsg(r->db));
+                       r->study->path, sqlite.errmsg(r->db));
 }
 
 static enum error prepare(const struct reader *r, const char *sql, sqlite3_stmt **out)
 {
-    if (sqlite3_prepare_v2(r->db, sql, -1, out, NULL) != SQLITE_OK)
+    if (sqlite.prepare_v2(r->db, sql, -1, out, NULL) != SQLITE_OK)
         return sql_failed(r);
     // Statements about one study name its number first.
-    if (sqlite3_bind_parameter_count(*out) > 0)
-        (void)sqlite3_bind_int64(*out, 1, r->id);
+    if (sqlite.bind_parameter_count(*out) > 0)
+        (void)sqlite.bind_int64(*out, 1, r->id);
     return OK;
 }
 
 // *e: OK also at the end.
 static bool next(const struct reader *r, sqlite3_stmt *q, enum error *e)
 {
-    int code = sqlite3_step(q);
+    int code = sqlite.step(q);
     *e = code == SQLITE_ROW || code == SQLITE_DONE ? OK : sql_failed(r);
     return code == SQLITE_ROW;
 }
 
 static const char *text_at(sqlite3_stmt *q, int column)
 {
-    const unsigned char *s = sqlite3_column_text(q, column);
+    const unsigned char *s = sqlite.column_text(q, column);
     return s ? (const char *)s : "";
 }
 
 static enum error open_study(struct reader *r)
 {
-    if (sqlite3_open_v2(r->study->path, &r->db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
+    if (sqlite.open_v2(r->study->path, &r->db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
         return sql_failed(r);
     // The file may be anyone's: no functions by its schema, no huge cells.
-    (void)sqlite3_db_config(r->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    (void)sqlite3_db_config(r->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    (void)sqlite3_limit(r->db, SQLITE_LIMIT_LENGTH, BYTES_MAX);
-    (void)sqlite3_busy_timeout(r->db, 2000);
+    (void)sqlite.db_config(r->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    (void)sqlite.db_config(r->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    (void)sqlite.limit(r->db, SQLITE_LIMIT_LENGTH, BYTES_MAX);
+    (void)sqlite.busy_timeout(r->db, 2000);
     return OK;
 }
 
@@ -100,13 +142,13 @@ static enum error find_study(struct reader *r)
 
     while (!e && !found && next(r, q, &e)) {
         const char *name = text_at(q, 1);
-        r->id = sqlite3_column_int64(q, 0);
+        r->id = sqlite.column_int64(q, 0);
         found = r->study->name && strcmp(r->study->name, name) == 0;
         if (strlen(names) < SHOWN_MAX)
             names = arena_printf(r->a, "%s%s%.60s", names, n ? ", " : "", name);
         n++;
     }
-    (void)sqlite3_finalize(q);
+    (void)sqlite.finalize(q);
     found = found || (n == 1 && !r->study->name);
     return e || found ? e : no_study(r, n, names);
 }
@@ -151,7 +193,7 @@ static enum error take_goals(struct reader *r)
             e = check_direction(r, &list->items[n], text_at(q, 0), n);
         n++;
     }
-    (void)sqlite3_finalize(q);
+    (void)sqlite.finalize(q);
     if (!e && (n != r->n_goals || !n))
         e = errtext_set(r->t, ERR_PARSE,
                         "%s: the study has %" PRIu32 " objectives and the job %" PRIu32
@@ -169,14 +211,14 @@ static enum error look_at_values(struct reader *r)
     enum error e = prepare(r, "PRAGMA table_info(trial_values)", &q);
     while (!e && next(r, q, &e))
         r->has_types = r->has_types || strcmp(text_at(q, 1), "value_type") == 0;
-    (void)sqlite3_finalize(q);
+    (void)sqlite.finalize(q);
     return e;
 }
 
 static enum error bad_param(const struct reader *r, sqlite3_stmt *q, const char *what)
 {
     return errtext_set(r->t, ERR_PARSE, "%s: trial %lld: parameter %.100s: %s", r->study->path,
-                       (long long)sqlite3_column_int64(q, 0), text_at(q, 1), what);
+                       (long long)sqlite.column_int64(q, 0), text_at(q, 1), what);
 }
 
 // Columns: the trial's number, the parameter's name, its number, its distribution.
@@ -185,7 +227,7 @@ static enum error read_param(const struct reader *r, sqlite3_stmt *q, struct val
     struct value v;
     struct errtext why;
     const char *text = text_at(q, 3);
-    double x = sqlite3_column_double(q, 2);
+    double x = sqlite.column_double(q, 2);
 
     if (json_parse(text, strlen(text), r->a, &v, &why) || v.type != VALUE_MAP)
         return bad_param(r, q, "a distribution that is no JSON");
@@ -255,15 +297,15 @@ static enum error take_values(struct reader *r, struct numbers *m, struct value 
 
     m->list = arena_alloc(r->a, (TRIALS_MAX + 1) * sizeof *m->list);
     while (!e && next(r, q, &e)) {
-        int64_t number = sqlite3_column_int64(q, 0), objective = sqlite3_column_int64(q, 1);
-        double y = sqlite3_column_double(q, 2);
+        int64_t number = sqlite.column_int64(q, 0), objective = sqlite.column_int64(q, 1);
+        double y = sqlite.column_double(q, 2);
         if (!m->n || m->list[m->n - 1] != number)
             e = add_trial(r, m, all, number);
         if (!e && objective >= 0 && objective < r->n_goals && isfinite(y))
             (void)value_set(r->a, &all->items[m->n - 1].pairs[1].value, r->goals[objective],
                             value_float(y));
     }
-    (void)sqlite3_finalize(q);
+    (void)sqlite.finalize(q);
     return e;
 }
 
@@ -279,7 +321,7 @@ static enum error take_params(struct reader *r, const struct numbers *m, struct 
                 &q);
 
     while (!e && next(r, q, &e)) {
-        struct value *trial = find_trial(m, all, sqlite3_column_int64(q, 0)), v;
+        struct value *trial = find_trial(m, all, sqlite.column_int64(q, 0)), v;
         const char *name = text_at(q, 1);
         if (!trial)
             continue; // its value is not finite
@@ -289,7 +331,7 @@ static enum error take_params(struct reader *r, const struct numbers *m, struct 
             (void)value_set(r->a, &trial->pairs[0].value, arena_str(r->a, name, strlen(name)),
                             v);
     }
-    (void)sqlite3_finalize(q);
+    (void)sqlite.finalize(q);
     return e;
 }
 
@@ -313,6 +355,10 @@ enum error warm_study_read(const struct warm_study *study,
     struct value all = value_list();
     enum error e;
 
+    if (!load())
+        return errtext_set(t, ERR_UNSUPPORTED,
+                           "%s: reading a study needs libsqlite3, which is not installed",
+                           study->path);
     if (!(e = open_study(&r)) && !(e = find_study(&r)) && !(e = take_goals(&r))
         && !(e = look_at_values(&r)) && !(e = take_values(&r, &m, &all)))
         e = take_params(&r, &m, &all);
@@ -321,6 +367,6 @@ enum error warm_study_read(const struct warm_study *study,
         if (!out->n)
             e = errtext_set(t, ERR_PARSE, "%s: no complete trial in the study", study->path);
     }
-    (void)sqlite3_close(r.db);
+    (void)sqlite.close(r.db);
     return e;
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "worker/tensor/team_cpus.h"
 
-#include <dlfcn.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <hwloc.h>
+
+#include "common/library.h"
 
 static uint32_t cpus_allowed(void)
 {
@@ -50,24 +51,16 @@ static struct {
 
 static bool load(void)
 {
-    static const struct {
-        const char *name;
-        void *at;
-    } functions[] = {
+    static const struct library_function functions[] = {
 #define F(name) {"hwloc_" #name, &hwloc.name},
         FUNCTIONS(F)
 #undef F
     };
-    void *library = hwloc.loaded ? NULL : dlopen("libhwloc.so.15", RTLD_NOW | RTLD_LOCAL);
-    if (hwloc.loaded || !library)
-        return hwloc.loaded;
-    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
-        void *f = dlsym(library, functions[i].name);
-        if (!f)
-            return false;
-        memcpy(functions[i].at, &f, sizeof f);
-    }
-    return hwloc.loaded = true;
+    if (hwloc.loaded)
+        return true;
+    hwloc.loaded =
+        library_load("libhwloc.so.15", functions, sizeof functions / sizeof functions[0]);
+    return hwloc.loaded;
 }
 
 // The system's files say all that is needed.  Plugins ask X servers and GPUs, over the
