@@ -9,6 +9,7 @@
 #include "common/buf.h"
 #include "worker/commons.h"
 #include "worker/evaluate/command_line.h"
+#include "worker/evaluate/command_run.h"
 #include "worker/evaluate/evaluate.h"
 #include "worker/evaluate/exec_check.h"
 #include "worker/evaluate/source.h"
@@ -21,8 +22,7 @@ enum {
     KIB = 1024,
     STDIN_MAX = 1 << 20,
     SOURCE_MAX = 1 << 20,
-    LOG_MAX = 8 * KIB,    // of each stream, kept with an item
-    DETAIL_MAX = 4 * KIB, // of what a failed command said
+    LOG_MAX = 8 * KIB, // of each stream, kept with an item
 };
 
 static const struct param params[] = {
@@ -228,8 +228,7 @@ static enum error open_exec(const struct workload_job *job, void **out, struct e
 
 struct item {
     struct state *s;
-    struct run *r;
-    uint64_t number;
+    struct command_watch watch;
     struct value values; // the job's parameters, the item's over them, item and seed
     struct sandbox_command command;
     struct sandbox_result result;
@@ -294,16 +293,6 @@ static void make_params_file(struct item *it)
     buf_fini(&b);
 }
 
-// A silent command is no stall: being asked is progress.
-static bool on_poll(void *arg, const char *output, size_t n)
-{
-    struct item *it = arg;
-    run_progress(it->r);
-    if (n > 0)
-        run_log(it->r, it->number, output, n);
-    return run_cancelled(it->r);
-}
-
 static enum error prepare(struct item *it)
 {
     const struct value *p = it->s->params;
@@ -317,8 +306,8 @@ static enum error prepare(struct item *it)
         .scratch_max = (uint64_t)evaluate_int(NULL, p, "scratch_mb", 1024) * KIB * KIB,
         .processes_max = (uint32_t)evaluate_int(NULL, p, "processes", 512),
         .output_max = (size_t)evaluate_int(NULL, p, "output_kb", 64) * KIB,
-        .poll = on_poll,
-        .arg = it,
+        .poll = command_poll,
+        .arg = &it->watch,
     };
     struct command_line line = line_of(it);
     enum error e = command_line_argv(&line, value_find(p, "command"), &c->argv);
@@ -337,22 +326,13 @@ static enum error prepare(struct item *it)
     return e;
 }
 
-// What a failed command said last: on stderr, else on stdout.
-static const char *detail_of(const struct item *it)
-{
-    const struct sandbox_result *y = &it->result;
-    const char *from = y->n_err > 0 ? y->err : y->out;
-    size_t n = y->n_err > 0 ? y->n_err : y->n_out;
-    return n > 0 ? printable_tail(it->r->arena, from, n, DETAIL_MAX).s : NULL;
-}
-
+// With what it said last: on stderr, else on stdout.
 static void fault(struct item *it, enum error blame, int64_t code, const char *text)
 {
-    run_fault(it->r, &(struct item_fault){.item = it->number,
-                                          .blame = blame,
-                                          .code = code,
-                                          .text = arena_str(it->r->arena, text, strlen(text)),
-                                          .detail = detail_of(it)});
+    const struct sandbox_result *y = &it->result;
+    bool complained = y->n_err > 0;
+    command_fault(&it->watch, blame, code, text, complained ? y->err : y->out,
+                  complained ? y->n_err : y->n_out);
 }
 
 static bool is_ok_exit(const struct value *list, int code)
@@ -403,7 +383,7 @@ static enum error keep_outputs(struct item *it)
         if (!scratch_is_file(it->result.directory, name))
             return errtext_set(&it->why, FAULT_JOB, "no output file %s", name);
         const char *path = arena_printf(it->s->arena, "%s/%s", it->result.directory, name);
-        enum error e = run_keep_file(it->r, it->number, name, path, &it->why);
+        enum error e = run_keep_file(it->watch.r, it->watch.item, name, path, &it->why);
         if (e)
             return e == ERR_LIMIT || e == FAULT_JOB ? FAULT_JOB : FAULT_WORKER;
     }
@@ -413,11 +393,11 @@ static enum error keep_outputs(struct item *it)
 static void keep_log(struct item *it, uint32_t i)
 {
     const struct sandbox_result *y = &it->result;
-    if (!it->r->logs || y->n_out + y->n_err == 0)
+    if (!it->watch.r->logs || y->n_out + y->n_err == 0)
         return;
     struct value out = printable_tail(it->s->arena, y->out, y->n_out, LOG_MAX);
     struct value err = printable_tail(it->s->arena, y->err, y->n_err, LOG_MAX);
-    it->r->logs[i] = value_printf(it->r->arena, "%s%s", out.s, err.s);
+    it->watch.r->logs[i] = value_printf(it->watch.r->arena, "%s%s", out.s, err.s);
 }
 
 static void judge(struct item *it, uint32_t i)
@@ -432,7 +412,7 @@ static void judge(struct item *it, uint32_t i)
 
     enum error e = judge_end(it, &code);
     if (!e)
-        e = metrics_text_read(it->s->metrics, &source, it->r->arena, &metrics, &it->why);
+        e = metrics_text_read(it->s->metrics, &source, it->watch.r->arena, &metrics, &it->why);
     if (!e)
         e = judge_status(it, &metrics);
     if (!e)
@@ -440,17 +420,18 @@ static void judge(struct item *it, uint32_t i)
     if (e)
         fault(it, e, code, it->why.text);
     else
-        it->r->named[i] = metrics;
+        it->watch.r->named[i] = metrics;
 }
 
 // FAULT_WORKER: this rank cannot run commands any more.  ERR_CANCELLED.
-static enum error run_item(struct state *s, struct run *r, uint32_t i, struct errtext *t)
+static enum error run_item(void *state, struct run *r, uint32_t i, struct errtext *t)
 {
-    struct item it = {.s = s, .r = r, .number = r->first + i, .command = {.argv = NULL}};
+    struct state *s = state;
+    struct item it = {.s = s, .watch = {r, r->first + i}, .command = {.argv = NULL}};
 
     arena_reset(s->arena);
     it.values = command_line_values(s->arena, s->params, r->overrides ? r->overrides[i] : NULL,
-                                    it.number, s->seed);
+                                    it.watch.item, s->seed);
     r->named[i] = value_null();
     if (prepare(&it)) {
         fault(&it, FAULT_JOB, 0, it.why.text);
@@ -473,13 +454,7 @@ static enum error run_item(struct state *s, struct run *r, uint32_t i, struct er
 
 static enum error run_exec(void *state, struct run *r, struct errtext *t)
 {
-    for (uint32_t i = 0; i < r->count && !run_cancelled(r); i++) {
-        run_progress(r);
-        enum error e = run_item(state, r, i, t);
-        if (e)
-            return e == ERR_CANCELLED ? OK : FAULT_WORKER;
-    }
-    return OK;
+    return command_each(run_item, state, r, t);
 }
 
 const struct workload workload_exec = {

@@ -12,16 +12,15 @@
 #include "common/json.h"
 #include "worker/evaluate/attached.h"
 #include "worker/evaluate/command_line.h"
+#include "worker/evaluate/command_run.h"
 #include "worker/evaluate/evaluate.h"
 #include "worker/evaluate/exec_check.h"
 #include "worker/evaluate/problem.h"
-#include "worker/printable.h"
 #include "worker/sandbox.h"
 #include "worker/scratch.h"
 
 enum {
     OUTPUT_MAX = 4 << 20,
-    DETAIL_MAX = 4096, // of what a failed program said
     SCRATCH_MAX = 1 << 30,
     PROCESSES_MAX = 512,
 };
@@ -198,41 +197,9 @@ static enum error judge_answers(const struct state *s,
     return e;
 }
 
-static void fault(struct run *r,
-                  uint64_t item,
-                  const struct sandbox_result *y,
-                  int64_t code,
-                  const struct errtext *t)
-{
-    run_fault(r, &(struct item_fault){
-                     .item = item,
-                     .blame = FAULT_JOB,
-                     .code = code,
-                     .text = arena_str(r->arena, t->text, strlen(t->text)),
-                     .detail = y->n_err > 0
-                                   ? printable_tail(r->arena, y->err, y->n_err, DETAIL_MAX).s
-                                   : NULL});
-}
-
-struct watched {
-    struct run *r;
-    uint64_t item;
-};
-
-// A silent program is no stall: being asked is progress.
-static bool on_poll(void *arg, const char *output, size_t n)
-{
-    const struct watched *w = arg;
-
-    run_progress(w->r);
-    if (n > 0)
-        run_log(w->r, w->item, output, n);
-    return run_cancelled(w->r);
-}
-
 // What the candidate came to, in `y`; FAULT_JOB: its command cannot even be filled in.
 static enum error call(struct state *s,
-                       struct watched *w,
+                       struct command_watch *w,
                        const struct value *over,
                        struct sandbox_result *y,
                        struct errtext *t)
@@ -251,7 +218,7 @@ static enum error call(struct state *s,
         .scratch_max = SCRATCH_MAX,
         .processes_max = PROCESSES_MAX,
         .output_max = OUTPUT_MAX,
-        .poll = on_poll,
+        .poll = command_poll,
         .arg = w,
     };
     enum error e = command_line_argv(&line, command, &c.argv);
@@ -260,9 +227,10 @@ static enum error call(struct state *s,
 }
 
 // FAULT_WORKER: this rank cannot run commands any more.  ERR_CANCELLED.
-static enum error run_item(struct state *s, struct run *r, uint32_t i, struct errtext *t)
+static enum error run_item(void *state, struct run *r, uint32_t i, struct errtext *t)
 {
-    struct watched w = {.r = r, .item = r->first + i};
+    struct state *s = state;
+    struct command_watch w = {r, r->first + i};
     struct sandbox_result y = {.end = SANDBOX_NOT_STARTED};
     struct errtext why = {""};
     double *row = r->metrics + (size_t)i * 2, sum = 0;
@@ -271,7 +239,7 @@ static enum error run_item(struct state *s, struct run *r, uint32_t i, struct er
     arena_reset(s->item);
     enum error e = call(s, &w, r->overrides ? r->overrides[i] : NULL, &y, &why);
     if (e == FAULT_JOB) {
-        fault(r, w.item, &y, 0, &why);
+        command_fault(&w, FAULT_JOB, 0, why.text, y.err, y.n_err);
         return OK;
     }
     if (e)
@@ -279,7 +247,7 @@ static enum error run_item(struct state *s, struct run *r, uint32_t i, struct er
     if (y.end == SANDBOX_CANCELLED)
         e = ERR_CANCELLED;
     else if (judge_end(&y, &code, &why) || judge_answers(s, &y, &sum, &why))
-        fault(r, w.item, &y, code, &why);
+        command_fault(&w, FAULT_JOB, code, why.text, y.err, y.n_err);
     else {
         row[1] = sum / s->n;
         row[0] = s->problem->less_is_better ? 1 / row[1] : row[1];
@@ -290,13 +258,7 @@ static enum error run_item(struct state *s, struct run *r, uint32_t i, struct er
 
 static enum error run_judge(void *state, struct run *r, struct errtext *t)
 {
-    for (uint32_t i = 0; i < r->count && !run_cancelled(r); i++) {
-        run_progress(r);
-        enum error e = run_item(state, r, i, t);
-        if (e)
-            return e == ERR_CANCELLED ? OK : FAULT_WORKER;
-    }
-    return OK;
+    return command_each(run_item, state, r, t);
 }
 
 const struct workload workload_judge = {
