@@ -61,3 +61,31 @@ enum error attached_value(const struct workload_job *job,
     mem_free(text);
     return e ? errtext_prefix(t, FAULT_JOB, "%.100s", v->s) : OK;
 }
+
+enum error attached_open(const struct workload_job *job,
+                         size_t size,
+                         enum error (*read)(void *state, struct errtext *t),
+                         void **out,
+                         struct errtext *t)
+{
+    struct attached_state *s = mem_alloc(size);
+
+    s->seed = job->seed;
+    s->arena = arena_create();
+    s->params = value_copy(s->arena, job->params);
+    enum error e = attached_value(job, "data", s->arena, &s->data, t);
+    if (!e && read(s, t))
+        e = FAULT_JOB;
+    if (e)
+        attached_close(s);
+    else
+        *out = s;
+    return e;
+}
+
+void attached_close(void *state)
+{
+    struct attached_state *s = state;
+    arena_destroy(s->arena);
+    mem_free(s);
+}

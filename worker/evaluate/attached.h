@@ -33,4 +33,19 @@ MUST_CHECK enum error attached_value(const struct workload_job *job,
                                      struct value *out,
                                      struct errtext *t);
 
+// What a workload over the job's parameter `data` keeps: the first member of its state.
+struct attached_state {
+    uint64_t seed;
+    struct arena *arena;       // for what is read out of data
+    struct value params, data; // data: as attached_value gives it
+};
+
+// Makes a state of `size` bytes; `read` takes the data in, what it refuses is FAULT_JOB.
+MUST_CHECK enum error attached_open(const struct workload_job *job,
+                                    size_t size,
+                                    enum error (*read)(void *state, struct errtext *t),
+                                    void **out,
+                                    struct errtext *t);
+void attached_close(void *state);
+
 #endif

@@ -59,43 +59,26 @@ static const struct metric metrics[] = {
 enum { N_METRICS = 5 };
 
 struct state {
-    uint64_t seed;
-    struct arena *arena;
-    struct value params;
+    struct attached_state in;
     bool given;
     struct inventory inventory;
 };
 
-static void close_compose(void *state)
+static enum error read_data(void *state, struct errtext *t)
 {
     struct state *s = state;
-    arena_destroy(s->arena);
-    mem_free(s);
+    s->given = s->in.data.type != VALUE_NULL;
+    return s->given ? inventory_read(&s->in.data, s->in.arena, &s->inventory, t) : OK;
 }
 
 static enum error open_compose(const struct workload_job *job, void **out, struct errtext *t)
 {
-    struct state *s = mem_alloc(sizeof *s);
-    struct value data;
-
-    s->seed = job->seed;
-    s->arena = arena_create();
-    s->params = value_copy(s->arena, job->params);
-    enum error e = attached_value(job, "data", s->arena, &data, t);
-    s->given = !e && data.type != VALUE_NULL;
-    if (s->given && inventory_read(&data, s->arena, &s->inventory, t))
-        e = FAULT_JOB;
-    if (e) {
-        close_compose(s);
-        return e;
-    }
-    *out = s;
-    return OK;
+    return attached_open(job, sizeof(struct state), read_data, out, t);
 }
 
 static uint32_t count(const struct state *s, const struct value *over, const char *name)
 {
-    return (uint32_t)evaluate_int(over, &s->params, name, 1);
+    return (uint32_t)evaluate_int(over, &s->in.params, name, 1);
 }
 
 static struct inventory
@@ -106,16 +89,16 @@ inventory_of(const struct state *s, const struct value *over, uint64_t item, str
     struct inventory_knobs k = {.n = count(s, over, "components"),
                                 .n_skills = count(s, over, "skills"),
                                 .n_probes = count(s, over, "probes"),
-                                .impostors = evaluate_number(over, &s->params, "impostors"),
-                                .stale = evaluate_number(over, &s->params, "stale")};
-    return inventory_make(&k, s->seed, item, a);
+                                .impostors = evaluate_number(over, &s->in.params, "impostors"),
+                                .stale = evaluate_number(over, &s->in.params, "stale")};
+    return inventory_make(&k, s->in.seed, item, a);
 }
 
 static enum error evaluate_item(const void *state, struct run *r, uint32_t i, struct errtext *t)
 {
     const struct state *s = state;
     const struct value *over = r->overrides ? r->overrides[i] : NULL;
-    const struct value *policy = evaluate_find(over, &s->params, "policy");
+    const struct value *policy = evaluate_find(over, &s->in.params, "policy");
     struct arena_mark mark = arena_mark(r->arena);
     struct inventory k = inventory_of(s, over, r->first + i, r->arena);
     struct compose_knobs knobs = {.budget = count(s, over, "budget"),
@@ -150,6 +133,6 @@ const struct workload workload_compose = {
     .metrics = metrics,
     .stall_ms = 60000,
     .open = open_compose,
-    .close = close_compose,
+    .close = attached_close,
     .run = run_compose,
 };

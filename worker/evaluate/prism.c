@@ -68,46 +68,29 @@ static const struct metric metrics[] = {
 };
 
 struct state {
-    uint64_t seed;
-    struct arena *arena;
-    struct value params;
+    struct attached_state in;
     struct prism prism;
 };
 
-static void close_prism(void *state)
+static enum error read_data(void *state, struct errtext *t)
 {
     struct state *s = state;
-    arena_destroy(s->arena);
-    mem_free(s);
+    return prism_read(&s->in.data, s->in.arena, &s->prism, t);
 }
 
 static enum error open_prism(const struct workload_job *job, void **out, struct errtext *t)
 {
-    struct state *s = mem_alloc(sizeof *s);
-    struct value data;
-
-    s->seed = job->seed;
-    s->arena = arena_create();
-    s->params = value_copy(s->arena, job->params);
-    enum error e = attached_value(job, "data", s->arena, &data, t);
-    if (!e && prism_read(&data, s->arena, &s->prism, t))
-        e = FAULT_JOB;
-    if (e) {
-        close_prism(s);
-        return e;
-    }
-    *out = s;
-    return OK;
+    return attached_open(job, sizeof(struct state), read_data, out, t);
 }
 
 static struct prism_knobs read_knobs(const struct state *s, const struct value *over)
 {
-    const struct value *rule = evaluate_find(over, &s->params, "rule");
+    const struct value *rule = evaluate_find(over, &s->in.params, "rule");
     struct prism_knobs k = {
-        .size_weight = evaluate_number(over, &s->params, "size_weight"),
-        .noise = evaluate_number(over, &s->params, "noise"),
-        .passes = (uint32_t)evaluate_int(over, &s->params, "passes", 0),
-        .tries = (uint32_t)evaluate_int(over, &s->params, "tries", 1),
+        .size_weight = evaluate_number(over, &s->in.params, "size_weight"),
+        .noise = evaluate_number(over, &s->in.params, "noise"),
+        .passes = (uint32_t)evaluate_int(over, &s->in.params, "passes", 0),
+        .tries = (uint32_t)evaluate_int(over, &s->in.params, "tries", 1),
     };
     for (int i = 0; rule && rules[i]; i++)
         if (strcmp(rule->s, rules[i]) == 0)
@@ -142,7 +125,7 @@ static enum error by_rule(const struct state *s,
     uint32_t of[PRISM_MODELS_MAX];
 
     for (uint32_t i = 0; i < p->n; i++) {
-        double value = prism_place(p, i, &knobs, s->seed, of);
+        double value = prism_place(p, i, &knobs, s->in.seed, of);
         if (!isfinite(value))
             return errtext_set(t, FAULT_JOB,
                                "instance %" PRIu32 ": the rule finds no room for a model", i);
@@ -157,7 +140,7 @@ static enum error evaluate_item(const void *state, struct run *r, uint32_t i, st
     const struct state *s = state;
     const struct prism *p = &s->prism;
     const struct value *over = r->overrides ? r->overrides[i] : NULL;
-    const struct value *answers = evaluate_find(over, &s->params, "answers");
+    const struct value *answers = evaluate_find(over, &s->in.params, "answers");
     double *y = r->metrics + (size_t)i * 3, sum = 0, bound = 0;
     enum error e = answers && answers->type != VALUE_NULL ? by_answers(s, answers, &sum, t)
                                                           : by_rule(s, over, r, &sum, t);
@@ -185,6 +168,6 @@ const struct workload workload_prism = {
     .metrics = metrics,
     .stall_ms = 60000,
     .open = open_prism,
-    .close = close_prism,
+    .close = attached_close,
     .run = run_prism,
 };

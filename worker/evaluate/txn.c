@@ -55,49 +55,32 @@ static const struct metric metrics[] = {
 };
 
 struct state {
-    uint64_t seed;
-    struct arena *arena;
-    struct value params;
+    struct attached_state in;
     struct txn_set set;
 };
 
-static void close_txn(void *state)
+static enum error read_data(void *state, struct errtext *t)
 {
     struct state *s = state;
-    arena_destroy(s->arena);
-    mem_free(s);
+    return txn_read(&s->in.data, s->in.arena, &s->set, t);
 }
 
 static enum error open_txn(const struct workload_job *job, void **out, struct errtext *t)
 {
-    struct state *s = mem_alloc(sizeof *s);
-    struct value data;
-
-    s->seed = job->seed;
-    s->arena = arena_create();
-    s->params = value_copy(s->arena, job->params);
-    enum error e = attached_value(job, "data", s->arena, &data, t);
-    if (!e && txn_read(&data, s->arena, &s->set, t))
-        e = FAULT_JOB;
-    if (e) {
-        close_txn(s);
-        return e;
-    }
-    *out = s;
-    return OK;
+    return attached_open(job, sizeof(struct state), read_data, out, t);
 }
 
 static struct txn_knobs read_knobs(const struct state *s, const struct value *over)
 {
-    const struct value *rule = evaluate_find(over, &s->params, "rule");
+    const struct value *rule = evaluate_find(over, &s->in.params, "rule");
     return (struct txn_knobs){
         .rule = rule && strcmp(rule->s, rules[TXN_GREEDY]) == 0 ? TXN_GREEDY : TXN_ORDER,
-        .start_weight = evaluate_number(over, &s->params, "start_weight"),
-        .hot_weight = evaluate_number(over, &s->params, "hot_weight"),
-        .noise = evaluate_number(over, &s->params, "noise"),
-        .slack = evaluate_number(over, &s->params, "slack"),
-        .tries = (uint32_t)evaluate_int(over, &s->params, "tries", 1),
-        .moves = (uint32_t)evaluate_int(over, &s->params, "moves", 0),
+        .start_weight = evaluate_number(over, &s->in.params, "start_weight"),
+        .hot_weight = evaluate_number(over, &s->in.params, "hot_weight"),
+        .noise = evaluate_number(over, &s->in.params, "noise"),
+        .slack = evaluate_number(over, &s->in.params, "slack"),
+        .tries = (uint32_t)evaluate_int(over, &s->in.params, "tries", 1),
+        .moves = (uint32_t)evaluate_int(over, &s->in.params, "moves", 0),
     };
 }
 
@@ -117,8 +100,8 @@ static enum error evaluate_item(const void *state, struct run *r, uint32_t i, st
 {
     const struct state *s = state;
     const struct value *over = r->overrides ? r->overrides[i] : NULL;
-    const struct value *order = evaluate_find(over, &s->params, "order");
-    uint32_t only = (uint32_t)evaluate_int(over, &s->params, "workload", 0);
+    const struct value *order = evaluate_find(over, &s->in.params, "order");
+    uint32_t only = (uint32_t)evaluate_int(over, &s->in.params, "workload", 0);
     struct txn_knobs knobs = read_knobs(s, over);
     double *y = r->metrics + (size_t)i * 2;
 
@@ -130,7 +113,7 @@ static enum error evaluate_item(const void *state, struct run *r, uint32_t i, st
         uint32_t places[TXN_COUNT_MAX];
         if (given_order(w, order, places, t))
             return errtext_prefix(t, FAULT_JOB, "workload %" PRIu32, k + 1);
-        double made = txn_order(w, &knobs, s->seed, k, places, r->arena);
+        double made = txn_order(w, &knobs, s->in.seed, k, places, r->arena);
         y[0] += made;
         y[1] = made > y[1] ? made : y[1];
         run_progress(r);
@@ -151,6 +134,6 @@ const struct workload workload_txn = {
     .metrics = metrics,
     .stall_ms = 600000, // ten million moves of a large workload
     .open = open_txn,
-    .close = close_txn,
+    .close = attached_close,
     .run = run_txn,
 };
