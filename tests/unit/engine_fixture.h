@@ -30,24 +30,11 @@ static struct value expected;
 static const float *want_logits;
 static uint32_t n_vocab;
 
-static void *slurp(const char *path, size_t *n)
-{
-    FILE *f = fopen(path, "rb");
-    ck_assert_msg(f != NULL, "no %s", path);
-    ck_assert_int_eq(fseek(f, 0, SEEK_END), 0);
-    *n = (size_t)ftell(f);
-    rewind(f);
-    char *p = arena_room(arena, *n + 1);
-    ck_assert_uint_eq(fread(p, 1, *n, f), *n);
-    (void)fclose(f);
-    return p;
-}
-
 static void *slurp_expected(const char *name, const char *suffix, size_t *n)
 {
     char path[512];
     (void)snprintf(path, sizeof path, "%s/moe/expected/%s%s", harness_fixtures(), name, suffix);
-    return slurp(path, n);
+    return harness_read(path, arena, n);
 }
 
 static void load(const char *name)

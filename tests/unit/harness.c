@@ -27,6 +27,20 @@ const char *harness_fixtures(void)
     return access(beside, R_OK) == 0 ? beside : NULL;
 }
 
+void *harness_read(const char *path, struct arena *a, size_t *n)
+{
+    FILE *f = fopen(path, "rb");
+    ck_assert_msg(f != NULL, "no %s", path);
+    ck_assert_int_eq(fseek(f, 0, SEEK_END), 0);
+    *n = (size_t)ftell(f);
+    rewind(f);
+    char *p = arena_room(a, *n + 1);
+    ck_assert_uint_eq(fread(p, 1, *n, f), *n);
+    p[*n] = 0;
+    (void)fclose(f);
+    return p;
+}
+
 int harness_skip(const char *reason)
 {
     printf("SKIP %s\n", reason);

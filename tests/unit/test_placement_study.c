@@ -199,17 +199,13 @@ END_TEST
 START_TEST(measured_loads_of_two_steps_give_the_known_figures)
 {
     static const double known[] = {0.5365097736179997, 0.9331722622604522};
-    char *text = mem_alloc(1 << 16);
-    FILE *f = fopen("cluster/jobs/placement-measured.yaml", "r");
     struct value job;
     struct errtext t = {""};
     double rows[4][N_METRICS], same = 0, next = 0;
 
-    ck_assert_ptr_nonnull(f);
-    size_t n = fread(text, 1, 1 << 16, f);
-    (void)fclose(f);
+    size_t n;
+    const char *text = harness_read("cluster/jobs/placement-measured.yaml", arena, &n);
     ck_assert_msg(yaml_parse(text, n, "job", arena, &job, &t) == OK, "%s", t.text);
-    mem_free(text);
     params = *value_find(&job, "params");
     struct value slots = value_list();
     for (int k = 0; k < 72; k++)

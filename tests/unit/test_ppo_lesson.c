@@ -4,19 +4,9 @@
 #include <math.h>
 
 #include "tests/unit/fleet_fixture.h"
+#include "tests/unit/run_stub.h"
 #include "worker/fleet/ppo_blob.h"
 #include "worker/group.h"
-
-void run_progress(struct run *r)
-{
-    (void)r;
-}
-
-bool run_cancelled(struct run *r)
-{
-    (void)r;
-    return false;
-}
 
 enum { DAYS = 4 };
 

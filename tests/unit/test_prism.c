@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "common/json.h"
-#include "common/mem.h"
 #include "common/yaml.h"
 #include "tests/unit/run_stub.h"
 #include "worker/evaluate/evaluate.h"
@@ -22,16 +21,12 @@ static struct prism prism;
 
 static void setup(void)
 {
-    char *text = mem_alloc(1 << 20);
-    FILE *f = fopen("cluster/jobs/adrs/prism.json", "r");
+    size_t n;
     arena = arena_create();
     memset(&stub, 0, sizeof stub);
-    ck_assert_ptr_nonnull(f);
-    size_t n = fread(text, 1, 1 << 20, f);
-    (void)fclose(f);
+    const char *text = harness_read("cluster/jobs/adrs/prism.json", arena, &n);
     ck_assert_msg(json_parse(text, n, arena, &data, &t) == OK, "%s", t.text);
     ck_assert_msg(prism_read(&data, arena, &prism, &t) == OK, "%s", t.text);
-    mem_free(text);
 }
 
 static void teardown(void)

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "common/json.h"
-#include "common/mem.h"
 #include "common/rng.h"
 #include "common/yaml.h"
 #include "tests/unit/run_stub.h"
@@ -40,16 +39,12 @@ static void read_known(void)
 
 static void setup(void)
 {
-    char *text = mem_alloc(1 << 20);
-    FILE *f = fopen("cluster/jobs/adrs/txn.json", "r");
+    size_t n;
     arena = arena_create();
     memset(&stub, 0, sizeof stub);
-    ck_assert_ptr_nonnull(f);
-    size_t n = fread(text, 1, 1 << 20, f);
-    (void)fclose(f);
+    const char *text = harness_read("cluster/jobs/adrs/txn.json", arena, &n);
     ck_assert_msg(json_parse(text, n, arena, &data, &t) == OK, "%s", t.text);
     ck_assert_msg(txn_read(&data, arena, &set, &t) == OK, "%s", t.text);
-    mem_free(text);
     read_known();
 }
 
