@@ -265,6 +265,13 @@ static void score_known(struct search *s)
         search_score(s, s->n_scored++);
 }
 
+// Must the next trial be told?  Where what was told is counted, also after a restart at
+// the end of all asks.
+static bool is_wanted(const struct search *s, uint32_t n_told)
+{
+    return s->n_asked < s->n_trials || (s->endpoint && n_told + s->window < s->n_asked);
+}
+
 // Ask and tell in the order that the window prescribes.  The last trials are told
 // only when an extension needs them.
 static void advance(struct search *s)
@@ -277,7 +284,7 @@ static void advance(struct search *s)
         uint32_t n_asked = s->n_asked;           // restored ones may be ahead of the window
         if (n_asked < s->n_trials && may_ask(s, n_told))
             s->is_exhausted = !ask_next(s);
-        else if (n_asked < s->n_trials && n_told < s->n_scored)
+        else if (n_told < s->n_scored && is_wanted(s, n_told))
             tell_next(s);
         else
             break;
