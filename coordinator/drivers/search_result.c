@@ -114,7 +114,7 @@ static struct value trial_value(const struct search *s, uint32_t trial, struct a
 
     put(a, &v, "trial", value_uint(trial));
     put(a, &v, "params", space_decode(s->space, &search_record(s, trial)->point, a));
-    put(a, &v, "metrics", search_outcome(s, trial)->metrics);
+    put(a, &v, "metrics", search_metrics(s, trial, a));
     return v;
 }
 
@@ -170,6 +170,7 @@ static void write_history(struct search *s, struct buf *out)
         put(s->scratch, &v, "state", value_str(s->scratch, verdicts[score->verdict]));
         if (s->trials[i].is_copy)
             put(s->scratch, &v, "memo", value_uint(s->trials[i].of));
+        search_add_answer(s, i, &v, s->scratch);
         value_json(&v, out);
         buf_puts(out, "\n");
         arena_reset(s->scratch);
@@ -244,6 +245,8 @@ void search_finish(struct search *s, struct driver_output *out)
     put(a, &v, "failed", value_uint(s->n_failed));
     put(a, &v, "infeasible", value_uint(s->n_infeasible));
     put(a, &v, "algorithm", algorithm_value(s, a));
+    if (s->endpoint)
+        put(a, &v, "endpoint", search_endpoint_value(s, a));
     put(a, &v, "window", value_uint(s->window));
     put(a, &v, "history", value_str(a, hex));
     if (s->is_exhausted)
