@@ -20,6 +20,7 @@ static size_t lay_out(const struct world *w, struct day *d, uint8_t *base)
         {&d->queue.node, 2 * (size_t)queue_leaves(w->n_aircraft) * sizeof(uint64_t)},
         {&d->aircraft, w->n_aircraft * sizeof(struct aircraft)},
         {&d->ports, w->n_ports * sizeof(struct port)},
+        {&d->rings, (w->n_aircraft + 3 * (size_t)w->n_ports) * sizeof(struct ring)},
         {&d->lanes, (size_t)w->n_links * (size_t)w->scenario->lanes * sizeof(struct lane)},
         {&d->waiting, (size_t)w->n_demand * w->n_bins_padded + sizeof(uint64_t)},
         {&d->has_room, words},
@@ -127,10 +128,13 @@ static void open_ports(struct day *d)
         uint32_t block[4];
         struct address at = {0, v, STREAM_TOD_MEAN, d->episode};
         draws_block(d->seed, at, block);
+        for (enum day_stand k = DAY_NONE; k <= DAY_CHARGER; k++) {
+            uint32_t head = day_ring(d, v, k);
+            d->rings[head] = (struct ring){head, head};
+        }
         d->ports[v] = (struct port){
-            .charge = (uint32_t)s->ports[v].charge,
-            .park = (uint32_t)s->ports[v].park,
-            .on_charger = NOBODY,
+            .n_stands = {[DAY_PLAIN] = (uint32_t)s->ports[v].park,
+                         [DAY_CHARGER] = (uint32_t)s->ports[v].charge},
             .queue_first = NOBODY,
             .queue_last = NOBODY,
             .tod_mean_ms = draws_scale(block[0], s->tod_mean_max_ms + 1),
@@ -149,8 +153,7 @@ void day_place_all(struct day *d)
         struct address at = {0, a, STREAM_PLACE, d->episode};
         draws_block(d->seed, at, block);
         uint32_t v = (uint32_t)draws_scale(block[0], w->n_ports);
-        while (d->ports[v].n_charge + d->ports[v].n_park
-               == d->ports[v].charge + d->ports[v].park)
+        while (!port_has(&d->ports[v], DAY_PLAIN) && !port_has(&d->ports[v], DAY_CHARGER))
             v = (v + 1) % w->n_ports;
         uint32_t type = a % w->n_types;
         d->aircraft[a] = (struct aircraft){
@@ -159,11 +162,11 @@ void day_place_all(struct day *d)
             .dest = v,
             .type = (uint8_t)type,
         };
-        day_stand_on(d, a, d->ports[v].n_park < d->ports[v].park ? DAY_PLAIN : DAY_CHARGER);
+        day_stand_on(d, a, port_has(&d->ports[v], DAY_PLAIN) ? DAY_PLAIN : DAY_CHARGER);
         queue_set(&d->queue, a, queue_key(w->scenario->t_start_ms, EVENT_DECIDE, a));
     }
     for (uint32_t v = 0; v < w->n_ports; v++)
-        if (d->ports[v].n_charge + d->ports[v].n_park < d->ports[v].charge + d->ports[v].park)
+        if (port_has(&d->ports[v], DAY_PLAIN) || port_has(&d->ports[v], DAY_CHARGER))
             d->has_room[v / 64] |= UINT64_C(1) << (v % 64);
 }
 
@@ -175,12 +178,13 @@ void day_reset(struct day *d, uint64_t seed, uint32_t episode)
     d->episode = episode;
     d->acting = false;
     d->t = w->scenario->t_start_ms;
-    d->next_change_ms = INT64_MIN;
+    d->next_closed_ms = d->next_change_ms = INT64_MIN;
     d->money_uusd = 0;
     d->hash = d->hashing ? TRACE_HASH_START : 0;
     d->m = (struct metrics){0};
     queue_reset(&d->queue);
-    memset(d->lanes, 0, (size_t)w->n_links * (size_t)w->scenario->lanes * sizeof *d->lanes);
+    for (size_t k = 0; k < (size_t)w->n_links * (size_t)w->scenario->lanes; k++)
+        d->lanes[k] = (struct lane){LANE_UNUSED, LANE_UNUSED, 0};
     if (w->given)
         take_given(d);
     else

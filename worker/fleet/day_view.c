@@ -20,6 +20,12 @@ void day_set_trace(struct day *d, day_trace_fn trace, void *ctx)
     d->trace_ctx = ctx;
 }
 
+void day_tell(const struct day *d, uint32_t a, enum trace_event ev, struct day_leg leg)
+{
+    const struct record r = day_record(d, a, ev, leg);
+    d->trace(d->trace_ctx, &r);
+}
+
 void day_mask(const struct day *d, uint8_t *mask)
 {
     for (uint32_t v = 0; v < d->world->n_ports; v++)
@@ -94,10 +100,10 @@ struct day_port day_port(const struct day *d, uint32_t v)
     for (uint32_t a = p->queue_first; a != NOBODY; a = d->aircraft[a].next)
         n++;
     return (struct day_port){
-        .charge = p->charge,
-        .park = p->park,
-        .n_charge = p->n_charge,
-        .n_park = p->n_park,
+        .charge = p->n_stands[DAY_CHARGER],
+        .park = p->n_stands[DAY_PLAIN],
+        .n_charge = p->n_on[DAY_CHARGER],
+        .n_park = p->n_on[DAY_PLAIN],
         .n_in = p->n_in,
         .n_queue = n,
         .tod_mean_ms = p->tod_mean_ms,
