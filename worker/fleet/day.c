@@ -212,6 +212,12 @@ enum error day_act(struct day *d, uint32_t j)
     return OK;
 }
 
+static void release(struct day *d, uint32_t v)
+{
+    if (d->ports[v].queue_first != NOBODY)
+        day_release(d, v, d->t);
+}
+
 // ---- events ----------------------------------------------------------------------
 
 static void take_off(struct day *d, uint32_t a)
@@ -226,7 +232,7 @@ static void take_off(struct day *d, uint32_t a)
     x->status = DAY_FLY;
     day_log(d, a, TRACE_TAKEOFF, (struct day_leg){x->place, x->dest, x->pax, x->lane});
     queue_set(&d->queue, a, queue_key(x->since_ms, EVENT_LAND, a));
-    day_release(d, x->place, d->t);
+    release(d, x->place);
 }
 
 // Both words of this landing's failure draw; sixteen landings are drawn at once.
@@ -254,7 +260,7 @@ static void fail(struct day *d, uint32_t a, uint32_t w1)
     d->m.down_ms += down;
     day_log_here(d, a, TRACE_FAIL);
     queue_set(&d->queue, a, queue_key(d->t + down, EVENT_REPAIRED, a));
-    day_release(d, d->aircraft[a].place, d->t);
+    release(d, d->aircraft[a].place);
 }
 
 static void land(struct day *d, uint32_t a)
@@ -295,7 +301,7 @@ static void charged(struct day *d, uint32_t a)
     x->status = DAY_IDLE;
     day_log_here(d, a, TRACE_CHARGED);
     queue_set(&d->queue, a, queue_key(d->t, EVENT_DECIDE, a));
-    day_release(d, x->place, d->t);
+    release(d, x->place);
 }
 
 static void retire(struct day *d, uint32_t a)

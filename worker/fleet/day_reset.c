@@ -28,7 +28,6 @@ static size_t lay_out(const struct world *w, struct day *d, uint8_t *base)
         {&d->feasible, words},
         {&d->draws, w->n_aircraft * sizeof(struct draws)},
         {&d->scratch, (longest + DRAWS_LANES) * sizeof(uint32_t)},
-        {&d->threshold, w->n_bins_padded * sizeof(uint32_t)},
     };
     size_t n = aligned(sizeof *d);
 
@@ -71,18 +70,6 @@ void day_destroy(struct day *d)
     mem_free(d);
 }
 
-// Thresholds of a row, specification 6.3; what is behind the last bin stays 0.
-static void set_thresholds(struct day *d, uint32_t of_class, uint32_t mult)
-{
-    const struct world *w = d->world;
-    const uint32_t *lam = w->lam + (size_t)of_class * w->n_bins_padded;
-
-    for (uint32_t b = 0; b < w->n_bins; b++) {
-        uint64_t x = (uint64_t)lam[b] * mult / 100;
-        d->threshold[b] = (uint32_t)(x < 8u << 16 ? x : 8u << 16) >> 3;
-    }
-}
-
 // Imported passengers (demand.h) stand for the drawn ones.
 static void take_given(struct day *d)
 {
@@ -105,14 +92,13 @@ void day_draw_demand(struct day *d)
 
     struct address od = {0, 0, STREAM_OD, d->episode};
     w->draws->words(d->seed, od, 0, w->demand_entity, n, d->scratch);
-    memset(d->threshold, 0, w->n_bins_padded * sizeof *d->threshold);
     for (uint32_t k = 0; k < w->n_demand; k++) {
         const struct world_demand *pair = &w->demand[k];
         int64_t m = s->od_mult_min_pct
                     + draws_scale(d->scratch[k], s->od_mult_max_pct - s->od_mult_min_pct + 1);
         struct address at = {0, pair->entity, STREAM_DEMAND, d->episode};
-        set_thresholds(d, pair->of_class, (uint32_t)m);
-        sum += w->draws->cells(d->seed, at, d->threshold, w->n_bins_padded,
+        struct demand row = {w->lam + (size_t)pair->of_class * w->n_bins_padded, (uint32_t)m};
+        sum += w->draws->cells(d->seed, at, row, w->n_bins_padded,
                                d->waiting + (size_t)k * w->n_bins_padded);
     }
     d->m.generated = (int64_t)sum;

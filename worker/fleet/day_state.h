@@ -87,7 +87,6 @@ struct day {
     uint64_t *feasible;  // [n_words]
     struct draws *draws; // [N]
     uint32_t *scratch;   // [max(n_demand, n_pairs) padded to 16]
-    uint32_t *threshold; // [n_bins_padded]
     size_t n_bytes;
 };
 

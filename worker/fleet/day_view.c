@@ -32,6 +32,21 @@ void day_mask(const struct day *d, uint8_t *mask)
         mask[v] = d->feasible[v / 64] >> (v % 64) & 1;
 }
 
+// The k-th bit of eight, down the tree of their counts: a loop over the bits would end
+// where no CPU foresees it.
+static uint32_t pick_bit(uint32_t byte, uint32_t k)
+{
+    uint32_t pairs = byte - (byte >> 1 & 0x55);
+    uint32_t fours = (pairs & 0x33) + (pairs >> 2 & 0x33);
+    uint32_t n = fours & 15, at = (k >= n) * 4u;
+
+    k -= k >= n ? n : 0;
+    n = pairs >> at & 3;
+    at += (k >= n) * 2u;
+    k -= k >= n ? n : 0;
+    return at + (k >= (byte >> at & 1));
+}
+
 uint32_t day_feasible(const struct day *d, uint32_t k)
 {
     uint32_t at = 0;
@@ -42,9 +57,7 @@ uint32_t day_feasible(const struct day *d, uint32_t k)
     at *= 64;
     for (uint32_t n; k >= (n = count_bits(word & 0xff)); word >>= 8, at += 8)
         k -= n;
-    for (; k; k--)
-        word &= word - 1;
-    return at + (uint32_t)__builtin_ctzll(word);
+    return at + pick_bit((uint32_t)word & 0xff, k);
 }
 
 uint32_t day_policy_draw(struct day *d)
