@@ -16,11 +16,11 @@ static void close_by_weather(struct day *d, uint32_t window)
 {
     const struct world *w = d->world;
     struct address at = {window / 4, 0, STREAM_CLOSURE, d->episode};
-    uint32_t n = (w->n_pairs + DRAWS_LANES - 1) / DRAWS_LANES * DRAWS_LANES;
 
     if (!w->close_threshold)
         return;
-    w->draws->words(d->seed, at, window % 4, w->pair_entity, n, d->scratch);
+    w->draws->words(d->seed, at, window % 4, w->pair_entity, draws_padded(w->n_pairs),
+                    d->scratch);
     for (uint32_t k = 0; k < w->n_pairs; k++)
         if (d->scratch[k] < w->close_threshold)
             set_pair(d, w->pair_entity[k] / w->n_ports, w->pair_entity[k] % w->n_ports);

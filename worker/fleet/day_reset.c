@@ -12,7 +12,10 @@ static size_t aligned(size_t n)
 static size_t lay_out(const struct world *w, struct day *d, uint8_t *base)
 {
     size_t words = w->n_words * sizeof(uint64_t);
-    uint32_t longest = w->n_demand > w->n_pairs ? w->n_demand : w->n_pairs;
+    const uint32_t draws[] = {w->n_demand, w->n_pairs, w->n_ports, w->n_aircraft};
+    uint32_t longest = 0;
+    for (int k = 0; k < 4; k++)
+        longest = draws[k] > longest ? draws[k] : longest;
     const struct {
         void *place;
         size_t n;
@@ -27,7 +30,7 @@ static size_t lay_out(const struct world *w, struct day *d, uint8_t *base)
         {&d->closed, w->n_ports * words},
         {&d->feasible, words},
         {&d->draws, w->n_aircraft * sizeof(struct draws)},
-        {&d->scratch, (longest + DRAWS_LANES) * sizeof(uint32_t)},
+        {&d->scratch, draws_padded(longest) * sizeof(uint32_t)},
     };
     size_t n = aligned(sizeof *d);
 
@@ -87,11 +90,10 @@ void day_draw_demand(struct day *d)
 {
     const struct world *w = d->world;
     const struct scenario *s = w->scenario;
-    uint32_t n = (w->n_demand + DRAWS_LANES - 1) / DRAWS_LANES * DRAWS_LANES;
     uint64_t sum = 0;
 
     struct address od = {0, 0, STREAM_OD, d->episode};
-    w->draws->words(d->seed, od, 0, w->demand_entity, n, d->scratch);
+    w->draws->words(d->seed, od, 0, w->demand_entity, draws_padded(w->n_demand), d->scratch);
     for (uint32_t k = 0; k < w->n_demand; k++) {
         const struct world_demand *pair = &w->demand[k];
         int64_t m = s->od_mult_min_pct
@@ -104,16 +106,22 @@ void day_draw_demand(struct day *d)
     d->m.generated = (int64_t)sum;
 }
 
+// Into the scratch: word 0 of the stream's first blocks of 0, 1, … n - 1.
+static void draw_first(struct day *d, enum stream stream, uint32_t n)
+{
+    const struct world *w = d->world;
+    struct address at = {0, 0, stream, d->episode};
+    w->draws->words(d->seed, at, 0, w->numbers, draws_padded(n), d->scratch);
+}
+
 static void open_ports(struct day *d)
 {
     const struct world *w = d->world;
     const struct scenario *s = w->scenario;
 
+    draw_first(d, STREAM_TOD_MEAN, w->n_ports);
     memset(d->has_room, 0, w->n_words * sizeof *d->has_room);
     for (uint32_t v = 0; v < w->n_ports; v++) {
-        uint32_t block[4];
-        struct address at = {0, v, STREAM_TOD_MEAN, d->episode};
-        draws_block(d->seed, at, block);
         for (enum day_stand k = DAY_NONE; k <= DAY_CHARGER; k++) {
             uint32_t head = day_ring(d, v, k);
             d->rings[head] = (struct ring){head, head};
@@ -123,7 +131,7 @@ static void open_ports(struct day *d)
                          [DAY_CHARGER] = (uint32_t)s->ports[v].charge},
             .queue_first = NOBODY,
             .queue_last = NOBODY,
-            .tod_mean_ms = draws_scale(block[0], s->tod_mean_max_ms + 1),
+            .tod_mean_ms = draws_scale(d->scratch[v], s->tod_mean_max_ms + 1),
         };
     }
 }
@@ -134,11 +142,9 @@ void day_place_all(struct day *d)
     const struct world *w = d->world;
 
     open_ports(d);
+    draw_first(d, STREAM_PLACE, w->n_aircraft);
     for (uint32_t a = 0; a < w->n_aircraft; a++) {
-        uint32_t block[4];
-        struct address at = {0, a, STREAM_PLACE, d->episode};
-        draws_block(d->seed, at, block);
-        uint32_t v = (uint32_t)draws_scale(block[0], w->n_ports);
+        uint32_t v = (uint32_t)draws_scale(d->scratch[a], w->n_ports);
         while (!port_has(&d->ports[v], DAY_PLAIN) && !port_has(&d->ports[v], DAY_CHARGER))
             v = (v + 1) % w->n_ports;
         uint32_t type = a % w->n_types;

@@ -32,32 +32,34 @@ void day_mask(const struct day *d, uint8_t *mask)
         mask[v] = d->feasible[v / 64] >> (v % 64) & 1;
 }
 
-// The k-th bit of eight, down the tree of their counts: a loop over the bits would end
-// where no CPU foresees it.
-static uint32_t pick_bit(uint32_t byte, uint32_t k)
-{
-    uint32_t pairs = byte - (byte >> 1 & 0x55);
-    uint32_t fours = (pairs & 0x33) + (pairs >> 2 & 0x33);
-    uint32_t n = fours & 15, at = (k >= n) * 4u;
-
-    k -= k >= n ? n : 0;
-    n = pairs >> at & 3;
-    at += (k >= n) * 2u;
-    k -= k >= n ? n : 0;
-    return at + (k >= (byte >> at & 1));
-}
-
 uint32_t day_feasible(const struct day *d, uint32_t k)
 {
-    uint32_t at = 0;
-    uint64_t word = d->feasible[0];
+    const uint64_t *set = d->feasible;
+    uint32_t at = 0, n;
 
-    for (uint32_t n; k >= (n = count_bits(word)); word = d->feasible[++at])
+    for (; d->world->n_words > 1 && k >= (n = count_bits(*set)); set++, at += 64)
         k -= n;
-    at *= 64;
-    for (uint32_t n; k >= (n = count_bits(word & 0xff)); word >>= 8, at += 8)
-        k -= n;
-    return at + pick_bit((uint32_t)word & 0xff, k);
+    uint64_t left = *set;
+    uint32_t pairs, fours;
+    for (;; k -= n, at += 8, left >>= 8) {
+        uint32_t byte = (uint32_t)left & 0xff;
+        pairs = byte - (byte >> 1 & 0x55);
+        fours = (pairs & 0x33) + (pairs >> 2 & 0x33);
+        n = (fours + (fours >> 4)) & 15;
+        if (k < n)
+            break;
+    }
+    // Down the tree of the byte's counts: a loop over its bits would end where no CPU
+    // foresees it.
+    uint32_t bit = 0;
+    n = fours & 15;
+    bit += (k >= n) * 4u;
+    k -= k >= n ? n : 0;
+    n = pairs >> bit & 3;
+    bit += (k >= n) * 2u;
+    k -= k >= n ? n : 0;
+    bit += k >= (left >> bit & 1);
+    return at + bit;
 }
 
 uint32_t day_policy_draw(struct day *d)

@@ -55,6 +55,10 @@ static inline uint64_t draws_threshold(int64_t ppm)
 }
 
 enum { DRAWS_LANES = 16 };
+static inline uint32_t draws_padded(uint32_t n)
+{
+    return (n + DRAWS_LANES - 1) / DRAWS_LANES * DRAWS_LANES;
+}
 
 // What a row of demand expects: `lam` (Q16) times `pct` per cent.  A cell's threshold is
 // min(lam · pct / 100, 8 << 16) >> 3 (6.3), that is floor(x / 800) of x = lam · pct, with
