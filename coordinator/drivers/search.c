@@ -40,6 +40,7 @@ static enum error create(const struct driver_setup *setup, void **state, struct 
     s->arena = arena_create();
     s->scratch = arena_create();
     map_init(&s->asked_warm);
+    buf_init(&s->lines, SIZE_MAX);
     enum error e = search_parse(s, setup, t);
     if (e) {
         destroy(s);
@@ -65,6 +66,7 @@ static void destroy(void *state)
     mem_free(s->trials);
     mem_free(s->best);
     mem_free(s->curve);
+    buf_fini(&s->lines);
     arena_destroy(s->arena);
     arena_destroy(s->scratch);
     mem_free(s);
