@@ -104,8 +104,14 @@ struct product {
     struct packed_x *const *act; // [n], or NULL
 };
 void engine_products(struct engine *e, const struct product *list, uint32_t n);
-// Some rows of one, by whoever calls.
-void engine_multiply(const struct engine *e, const struct product *p, struct range rows);
+// Packed weights of a product from a row on; NULL where they are not packed.
+const uint8_t *
+engine_weights(const struct engine *e, const struct product *p, uint32_t row);
+// Some rows of one, by whoever calls, who reads the weights at `after` next (or NULL).
+void engine_multiply(const struct engine *e,
+                     const struct product *p,
+                     struct range rows,
+                     const uint8_t *after);
 // One with room for its results.
 struct product engine_part_of(struct engine *e,
                               const struct gguf_tensor *w,

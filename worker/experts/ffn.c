@@ -174,7 +174,7 @@ static void combine(void *arg, uint32_t from, uint32_t to)
 // Rows of `down` of all experts, and their sums: what a member makes in one round for a
 // single token, where a round counts.  With two tokens and more it was slower (8 % with
 // eight): an expert's weights serve all of its tokens then.
-enum { OUTER_ROWS = 2 * PACKED_ROWS * 2, OUTER_TOKENS = 1 };
+enum { OUTER_ROWS = 2 * PACKED_ROWS, OUTER_TOKENS = 1 };
 
 struct outer {
     const struct engine *e;
@@ -185,6 +185,14 @@ struct outer {
     size_t room_each;
     struct combine c; // pairs and width not yet set
 };
+
+// What is read after expert i's rows: the next one's, then the first one's next rows.
+static const uint8_t *after_outer(const struct outer *a, uint32_t i, struct range rows)
+{
+    if (i + 1 < a->n_list)
+        return engine_weights(a->e, &a->list[i + 1], rows.from);
+    return rows.to < a->out.to ? engine_weights(a->e, a->list, rows.to) : NULL;
+}
 
 static void outer_part(void *arg, uint32_t part, uint32_t member)
 {
@@ -201,7 +209,7 @@ static void outer_part(void *arg, uint32_t part, uint32_t member)
         p.rows = rows;
         p.y = pairs;
         pairs += p.x.n * c.width;
-        engine_multiply(a->e, &p, rows);
+        engine_multiply(a->e, &p, rows, after_outer(a, i, rows));
     }
     combine(&c, 0, a->n_tokens);
 }

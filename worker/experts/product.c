@@ -9,7 +9,7 @@
 
 // Parts for each member: enough that one which starts late, or runs slowly, leaves
 // its share to the others.
-enum { PARTS_EACH = 16 };
+enum { PARTS_EACH = 32 };
 
 // ---- by tokens -----------------------------------------------------------------------
 
@@ -91,9 +91,18 @@ struct cut {
     uint32_t *rows;  // [n] of a part
 };
 
+const uint8_t *
+engine_weights(const struct engine *e, const struct product *p, uint32_t row)
+{
+    return weights_find(e->weights, p->w, p->z, row);
+}
+
 // Rows of p's own tensor, or of its `up`.
-static void
-multiply(const struct engine *e, const struct product *p, bool up, struct range rows)
+static void multiply(const struct engine *e,
+                     const struct product *p,
+                     bool up,
+                     struct range rows,
+                     const uint8_t *after)
 {
     const struct gguf_tensor *w = up ? p->up : p->w;
     size_t stride = range_n(p->rows);
@@ -107,7 +116,8 @@ multiply(const struct engine *e, const struct product *p, bool up, struct range 
                                                  .n_x = p->x.n,
                                                  .x = p->x.q,
                                                  .y = y,
-                                                 .y_stride = stride});
+                                                 .y_stride = stride,
+                                                 .after = after});
         return;
     }
     struct format_shape s = {.n_in = w->dims[0],
@@ -131,12 +141,17 @@ static void activate(const struct engine *e, const struct product *p, struct ran
     }
 }
 
-void engine_multiply(const struct engine *e, const struct product *p, struct range rows)
+void engine_multiply(const struct engine *e,
+                     const struct product *p,
+                     struct range rows,
+                     const uint8_t *after)
 {
-    multiply(e, p, false, rows);
-    if (!p->up)
+    if (!p->up) {
+        multiply(e, p, false, rows, after);
         return;
-    multiply(e, p, true, rows);
+    }
+    multiply(e, p, false, rows, weights_find(e->weights, p->up, p->z, rows.from));
+    multiply(e, p, true, rows, after);
     activate(e, p, rows);
 }
 
@@ -155,7 +170,11 @@ static void product_part(void *arg, uint32_t part, uint32_t member)
     const struct product *p = &c->list[low];
     uint32_t from = p->rows.from + (part - c->first[low]) * c->rows[low];
     uint32_t to = p->rows.to - from < c->rows[low] ? p->rows.to : from + c->rows[low];
-    engine_multiply(c->e, p, (struct range){from, to});
+    const struct product *next = to < p->rows.to ? p : low + 1 < c->n ? p + 1 : NULL;
+    const uint8_t *after = NULL;
+    if (next)
+        after = engine_weights(c->e, next, next == p ? to : next->rows.from);
+    engine_multiply(c->e, p, (struct range){from, to}, after);
 }
 
 // A product's cost: its weights are read once, and used for every vector.

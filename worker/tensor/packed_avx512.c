@@ -12,7 +12,7 @@
 enum { GROUPS = 2, VECTORS = 6 };
 
 // Where each weight is used once, memory is the limit: it is asked for so many blocks
-// ahead, past a group's end in the next groups.
+// ahead, past a group's end in the groups that are read next.
 enum { AHEAD = 8 };
 
 struct sums {
@@ -24,7 +24,7 @@ struct runs {
 };
 
 struct place {
-    const uint8_t *group[GROUPS];
+    const uint8_t *group[GROUPS], *next[GROUPS];
     const uint8_t *ahead[GROUPS]; // codes of the block to ask for
     struct packed_parts at;
     const struct packed_x *const *x;
@@ -287,16 +287,14 @@ INLINE void half_block(enum packed_kind k,
 // The block AHEAD of this one: its codes, and its scales at once.
 INLINE void look_ahead(struct place *p, size_t n, size_t bytes, size_t apart, size_t n_groups)
 {
-    size_t b = p->b + AHEAD, skip = 0;
-    if (b >= n) {
-        b -= n;
-        skip = GROUPS * p->at.end;
-    }
+    size_t b = p->b + AHEAD;
+    bool past = b >= n;
+    b -= past ? n : 0;
 #pragma GCC unroll 2
     for (size_t g = 0; g < n_groups; g++) {
-        const uint8_t *next = p->group[g] + skip;
-        p->ahead[g] = next + p->at.codes + bytes * b;
-        _mm_prefetch((const char *)next + apart * b, _MM_HINT_T0);
+        const uint8_t *from = past ? p->next[g] : p->group[g];
+        p->ahead[g] = from + p->at.codes + bytes * b;
+        _mm_prefetch((const char *)from + apart * b, _MM_HINT_T0);
     }
 }
 
@@ -313,6 +311,9 @@ INLINE void tile(enum packed_kind k,
 #pragma GCC unroll 2
     for (size_t g = 0; g < n_groups; g++) {
         at.group[g] = p->groups + (j / PACKED_ROWS + g) * at.at.end;
+        at.next[g] = p->after && j + GROUPS * PACKED_ROWS >= p->n_out
+                         ? p->after + g * at.at.end
+                         : at.group[g] + GROUPS * at.at.end;
 #pragma GCC unroll 6
         for (size_t i = 0; i < n_x; i++)
             y[g][i] = _mm512_setzero_ps();
