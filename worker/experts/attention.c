@@ -179,6 +179,14 @@ static void attend_part(void *arg, uint32_t part, uint32_t member)
         engine_attend(a->e, &one, a->room + member * a->room_each);
 }
 
+// The next head's first block, while this one is looked at.
+static void ask_keys(const struct attention *a, uint32_t r, uint32_t head)
+{
+    struct kv_place at = {a->b->runs[r].sequence, a->layer, head};
+    uint32_t n = a->b->position[a->b->first[r]] + 1;
+    kv_ask(a->e->kv, at, 0, n < KV_PAGE ? n : KV_PAGE);
+}
+
 // A key head of a run of one token, and the query heads that look at it: nobody else
 // needs them in this round.
 static void alone_part(void *arg, uint32_t part, uint32_t member)
@@ -192,6 +200,8 @@ static void alone_part(void *arg, uint32_t part, uint32_t member)
     q.to = q.from;
     while (q.to < range_n(e->heads) && key_head_of(e, q.to) == i)
         q.to++;
+    if (part % heads + 1 < heads)
+        ask_keys(a, r, i + 1);
     place_heads(a->place, a->b->first[r], q, k);
     for (uint32_t j = q.from; j < q.to; j++) {
         struct attend one = one_of(a, r, j);

@@ -96,6 +96,7 @@ struct operand engine_operand(struct engine *e, float *x, size_t n_in, uint32_t 
 // has w's shape, y = silu(w x) (up x), and its codes where there is room for them.
 struct product {
     const struct gguf_tensor *w, *up;
+    const struct weights_entry *packed, *up_packed; // of each; NULL: as the file has it
     uint32_t z;
     struct range rows;
     struct operand x;
@@ -105,8 +106,7 @@ struct product {
 };
 void engine_products(struct engine *e, const struct product *list, uint32_t n);
 // Packed weights of a product from a row on; NULL where they are not packed.
-const uint8_t *
-engine_weights(const struct engine *e, const struct product *p, uint32_t row);
+const uint8_t *engine_weights(const struct product *p, uint32_t row);
 // Some rows of one, by whoever calls, who reads the weights at `after` next (or NULL).
 void engine_multiply(const struct engine *e,
                      const struct product *p,

@@ -91,26 +91,21 @@ struct cut {
     uint32_t *rows;  // [n] of a part
 };
 
-const uint8_t *
-engine_weights(const struct engine *e, const struct product *p, uint32_t row)
+const uint8_t *engine_weights(const struct product *p, uint32_t row)
 {
-    return weights_find(e->weights, p->w, p->z, row);
+    return p->packed ? weights_at(p->packed, p->z, row) : NULL;
 }
 
 // Rows of p's own tensor, or of its `up`.
-static void multiply(const struct engine *e,
-                     const struct product *p,
-                     bool up,
-                     struct range rows,
-                     const uint8_t *after)
+static void multiply(const struct product *p, bool up, struct range rows, const uint8_t *after)
 {
     const struct gguf_tensor *w = up ? p->up : p->w;
     size_t stride = range_n(p->rows);
     float *y = (up ? p->up_y : p->y) + (rows.from - p->rows.from);
-    const uint8_t *groups = weights_find(e->weights, w, p->z, rows.from);
-    if (groups) {
+    const struct weights_entry *packed = up ? p->up_packed : p->packed;
+    if (packed) {
         packed_multiply(&(struct packed_product){.kind = packed_kind(w->format),
-                                                 .groups = groups,
+                                                 .groups = weights_at(packed, p->z, rows.from),
                                                  .n_in = w->dims[0],
                                                  .n_out = range_n(rows),
                                                  .n_x = p->x.n,
@@ -147,11 +142,11 @@ void engine_multiply(const struct engine *e,
                      const uint8_t *after)
 {
     if (!p->up) {
-        multiply(e, p, false, rows, after);
+        multiply(p, false, rows, after);
         return;
     }
-    multiply(e, p, false, rows, weights_find(e->weights, p->up, p->z, rows.from));
-    multiply(e, p, true, rows, after);
+    multiply(p, false, rows, p->up_packed ? weights_at(p->up_packed, p->z, rows.from) : NULL);
+    multiply(p, true, rows, after);
     activate(e, p, rows);
 }
 
@@ -173,7 +168,7 @@ static void product_part(void *arg, uint32_t part, uint32_t member)
     const struct product *next = to < p->rows.to ? p : low + 1 < c->n ? p + 1 : NULL;
     const uint8_t *after = NULL;
     if (next)
-        after = engine_weights(c->e, next, next == p ? to : next->rows.from);
+        after = engine_weights(next, next == p ? to : next->rows.from);
     engine_multiply(c->e, p, (struct range){from, to}, after);
 }
 
@@ -216,8 +211,12 @@ struct product engine_part_of(struct engine *e,
                               struct range rows,
                               const struct operand *x)
 {
-    return (struct product){
-        .w = w, .z = z, .rows = rows, .x = *x, .y = engine_matrix(e, x->n, range_n(rows))};
+    return (struct product){.w = w,
+                            .packed = weights_find(e->weights, w),
+                            .z = z,
+                            .rows = rows,
+                            .x = *x,
+                            .y = engine_matrix(e, x->n, range_n(rows))};
 }
 
 struct product engine_gated_of(struct engine *e,
@@ -228,6 +227,7 @@ struct product engine_gated_of(struct engine *e,
 {
     struct product p = engine_part_of(e, gate_up[0], 0, rows, x);
     p.up = gate_up[1];
+    p.up_packed = weights_find(e->weights, p.up);
     p.up_y = engine_matrix(e, x->n, range_n(rows));
     p.act = coded ? code_room(e, range_n(rows), x->n) : NULL;
     return p;
