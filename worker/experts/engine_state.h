@@ -91,6 +91,10 @@ struct operand {
     uint32_t n;
 };
 struct operand engine_operand(struct engine *e, float *x, size_t n_in, uint32_t n);
+// Rows of blocks for n vectors' codes; NULL where products take none.
+struct packed_x **engine_codes(struct engine *e, size_t n_in, uint32_t n);
+// Codes of n numbers, a multiple of PACKED_BLOCK.
+void engine_code(const struct engine *e, const float *x, size_t n, struct packed_x *out);
 
 // y[n][rows] of a tensor's slice `z` (of its third dimension) with x.  With `up`, which
 // has w's shape, y = silu(w x) (up x), and its codes where there is room for them.

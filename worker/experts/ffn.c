@@ -174,7 +174,7 @@ static void combine(void *arg, uint32_t from, uint32_t to)
 // Rows of `down` of all experts, and their sums: what a member makes in one round for a
 // single token, where a round counts.  With two tokens and more it was slower (8 % with
 // eight): an expert's weights serve all of its tokens then.
-enum { OUTER_ROWS = 2 * PACKED_ROWS, OUTER_TOKENS = 1 };
+enum { OUTER_ROWS = 2 * PACKED_ROWS * 2, OUTER_TOKENS = 1 };
 
 struct outer {
     const struct engine *e;

@@ -45,7 +45,7 @@ struct quantise {
 };
 
 // Activations in the form that the packed weights take.
-static void code(const struct engine *e, const float *x, size_t n, struct packed_x *out)
+void engine_code(const struct engine *e, const float *x, size_t n, struct packed_x *out)
 {
     (weights_round(e->weights) ? packed_round : packed_quantise)(x, n, out);
 }
@@ -54,11 +54,10 @@ static void quantise(void *arg, uint32_t from, uint32_t to)
 {
     const struct quantise *a = arg;
     for (uint32_t t = from; t < to; t++)
-        code(a->e, a->x + t * a->n_in, a->n_in, a->rows[t]);
+        engine_code(a->e, a->x + t * a->n_in, a->n_in, a->rows[t]);
 }
 
-// Rows of blocks for n vectors; NULL where products take none.
-static struct packed_x **code_room(struct engine *e, size_t n_in, uint32_t n)
+struct packed_x **engine_codes(struct engine *e, size_t n_in, uint32_t n)
 {
     size_t blocks = n_in / PACKED_BLOCK;
     if (!e->weights || n_in % PACKED_BLOCK != 0)
@@ -73,7 +72,7 @@ static struct packed_x **code_room(struct engine *e, size_t n_in, uint32_t n)
 
 struct operand engine_operand(struct engine *e, float *x, size_t n_in, uint32_t n)
 {
-    struct packed_x **rows = code_room(e, n_in, n);
+    struct packed_x **rows = engine_codes(e, n_in, n);
     struct quantise a = {e, x, n_in, rows};
     if (rows)
         engine_share(e, n, 4, quantise, &a);
@@ -132,7 +131,7 @@ static void activate(const struct engine *e, const struct product *p, struct ran
         float *y = p->y + t * width + at;
         curves_swiglu(y, p->up_y + t * width + at, n);
         if (p->act)
-            code(e, y, n, p->act[t] + at / PACKED_BLOCK);
+            engine_code(e, y, n, p->act[t] + at / PACKED_BLOCK);
     }
 }
 
@@ -229,7 +228,7 @@ struct product engine_gated_of(struct engine *e,
     p.up = gate_up[1];
     p.up_packed = weights_find(e->weights, p.up);
     p.up_y = engine_matrix(e, x->n, range_n(rows));
-    p.act = coded ? code_room(e, range_n(rows), x->n) : NULL;
+    p.act = coded ? engine_codes(e, range_n(rows), x->n) : NULL;
     return p;
 }
 

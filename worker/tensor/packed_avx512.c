@@ -13,7 +13,7 @@ enum { GROUPS = 2, VECTORS = 6 };
 
 // Where each weight is used once, memory is the limit: it is asked for so many blocks
 // ahead, past a group's end in the groups that are read next.
-enum { AHEAD = 8 };
+enum { AHEAD = 12 };
 
 struct sums {
     __m512i s[GROUPS][VECTORS];
@@ -405,8 +405,46 @@ static void multiply(const struct packed_product *p)
     }
 }
 
+// ---- activations ---------------------------------------------------------------------
+
+// packed_quantise_block, in registers.
+INLINE void quantise_block(const float *x, struct packed_x *out)
+{
+    const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
+    const __m512 magic = _mm512_set1_ps(0x1.8p23F);
+    __m512 a = _mm512_loadu_ps(x), b = _mm512_loadu_ps(x + 16);
+    __m512i most = _mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(a), magnitude),
+                                    _mm512_and_si512(_mm512_castps_si512(b), magnitude));
+    float largest =
+        _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128((int)_mm512_reduce_max_epu32(most))));
+    float inverse = largest > 0x1p-110F ? 127 / largest : 0;
+    __m512 by = _mm512_set1_ps(inverse);
+    a = _mm512_add_ps(_mm512_mul_ps(a, by), magic);
+    b = _mm512_add_ps(_mm512_mul_ps(b, by), magic);
+    __m256i q = _mm256_set_m128i(_mm512_cvtepi32_epi8(_mm512_castps_si512(b)),
+                                 _mm512_cvtepi32_epi8(_mm512_castps_si512(a)));
+    __m256i sums = _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), q);
+    sums = _mm256_hadd_epi32(sums, sums);
+    sums = _mm256_hadd_epi32(sums, sums);
+    _mm256_storeu_si256((void *)out->q, q);
+    out->d = inverse > 0 ? largest / 127 : 0;
+    out->half[0] = _mm256_extract_epi32(sums, 0);
+    out->half[1] = _mm256_extract_epi32(sums, 4);
+    out->sum = out->half[0] + out->half[1];
+    out->less_8 = -8 * out->sum;
+    out->less_128 = -128 * out->sum;
+    out->half_less_128[0] = -128 * out->half[0];
+    out->half_less_128[1] = -128 * out->half[1];
+}
+
+static void quantise(const float *x, size_t n, struct packed_x *out)
+{
+    for (size_t b = 0; b < n / PACKED_BLOCK; b++)
+        quantise_block(x + b * PACKED_BLOCK, out + b);
+}
+
 const struct packed_class packed_avx512 = {
-    .quantise = packed_quantise_all,
+    .quantise = quantise,
     .round = packed_round_all,
     .multiply = multiply,
 };
