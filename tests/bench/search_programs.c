@@ -54,6 +54,7 @@ struct judge {
     const struct heuristic_problem *problem;
     void *seen, *unseen;
     struct arena *arena, *scratch;
+    uint32_t n_trials;
     double best; // of the search that runs
     char program[4096];
 };
