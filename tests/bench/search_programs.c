@@ -94,7 +94,6 @@ static void search(struct judge *j,
                    const char *algorithm,
                    const char *options,
                    uint64_t seed,
-                   uint32_t n_trials,
                    double *unseen)
 {
     static const char *const metrics[] = {"cost", NULL};
@@ -105,14 +104,13 @@ static void search(struct judge *j,
     (void)snprintf(job, sizeof job,
                    "space: {program: {type: program, inputs: [%s], size: 25}}\n"
                    "objectives: [{metric: cost}]\nalgorithm: {name: %s%s}\ntrials: %u\n",
-                   p->inputs, algorithm, options, n_trials);
+                   p->inputs, algorithm, options, j->n_trials);
     j->best = INFINITY;
     (void)lab_run(&lab, job, seed, rows);
     *unseen = cost_of(j, j->unseen, j->program);
 }
 
-static const char *
-tuned(struct judge *j, const struct problem *p, const struct algorithm *a, uint32_t n_trials)
+static const char *tuned(struct judge *j, const struct problem *p, const struct algorithm *a)
 {
     const char *best = a->settings[0];
     double least = INFINITY;
@@ -120,7 +118,7 @@ tuned(struct judge *j, const struct problem *p, const struct algorithm *a, uint3
     for (uint32_t i = 0; a->settings[1] && a->settings[i]; i++) {
         double sum = 0, unseen;
         for (uint32_t k = 0; k < TUNING_SEEDS; k++) {
-            search(j, p, a->name, a->settings[i], TUNING_FIRST + k, n_trials, &unseen);
+            search(j, p, a->name, a->settings[i], TUNING_FIRST + k, &unseen);
             sum += j->best;
         }
         if (sum < least) {
@@ -133,7 +131,10 @@ tuned(struct judge *j, const struct problem *p, const struct algorithm *a, uint3
 
 static void compare(const struct problem *p, const struct settings *s)
 {
-    struct judge j = {.problem = p->made, .arena = arena_create(), .scratch = arena_create()};
+    struct judge j = {.problem = p->made,
+                      .arena = arena_create(),
+                      .scratch = arena_create(),
+                      .n_trials = s->n_trials};
     double unseen[ALGORITHMS][LAB_SEEDS_MAX], seen[ALGORITHMS][LAB_SEEDS_MAX];
     struct heuristic_job other = p->seen;
 
@@ -144,9 +145,9 @@ static void compare(const struct problem *p, const struct settings *s)
     printf("%-8s usual rule     seen %6.3f                  unseen %6.3f\n", p->name,
            cost_of(&j, j.seen, p->made->usual), cost_of(&j, j.unseen, p->made->usual));
     for (uint32_t a = 0; a < ALGORITHMS; a++) {
-        const char *options = tuned(&j, p, &algorithms[a], s->n_trials);
+        const char *options = tuned(&j, p, &algorithms[a]);
         for (uint32_t i = 0; i < s->n_seeds; i++) {
-            search(&j, p, algorithms[a].name, options, i + 1, s->n_trials, &unseen[a][i]);
+            search(&j, p, algorithms[a].name, options, i + 1, &unseen[a][i]);
             seen[a][i] = j.best;
         }
         double q[3], *u = unseen[a];
