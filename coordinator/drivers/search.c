@@ -48,6 +48,7 @@ static enum error create(const struct driver_setup *setup, void **state, struct 
     s->scratch = arena_create();
     s->requests = arena_create();
     map_init(&s->asked_warm);
+    buf_init(&s->lines, SIZE_MAX);
     enum error e = search_parse(s, setup, t);
     if (e) {
         destroy(s);
@@ -75,6 +76,7 @@ static void destroy(void *state)
     mem_free(s->curve);
     mem_free(s->asking);
     arena_destroy(s->requests);
+    buf_fini(&s->lines);
     arena_destroy(s->arena);
     arena_destroy(s->scratch);
     mem_free(s);

@@ -7,6 +7,7 @@
 #ifndef COORDINATOR_DRIVERS_SEARCH_STATE_H
 #define COORDINATOR_DRIVERS_SEARCH_STATE_H
 
+#include "common/buf.h"
 #include "coordinator/driver.h"
 #include "coordinator/search/algorithm.h"
 #include "coordinator/search/endpoint.h"
@@ -62,6 +63,7 @@ struct search {
     struct asking *asking;
     uint32_t ends[ENDPOINT_ENDS]; // of the requests of trials told
     const char *why_no_digest;
+    struct buf lines; // the history as text, once it is finished
     uint32_t n_best, cap_best;
     uint32_t *best; // the best trial, or the front, ascending
     // Of one objective: the trials that were the best of all before them.
