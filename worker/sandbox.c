@@ -202,6 +202,11 @@ void sandbox_close(struct sandbox *s)
     mem_free(s);
 }
 
+bool sandbox_is_gone(const struct sandbox *s)
+{
+    return s->sock < 0;
+}
+
 // --- one command -------------------------------------------------------------
 
 static const char *over_text(const struct sandbox_call *k, struct arena *a)

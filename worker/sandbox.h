@@ -107,6 +107,8 @@ MUST_CHECK enum error sandbox_run(struct sandbox *s,
                                   struct sandbox_result *r,
                                   struct errtext *t);
 void sandbox_clean(struct sandbox *s); // remove the last scratch directory
+// A command found the helper gone; no other can run.
+bool sandbox_is_gone(const struct sandbox *s);
 
 // One line per limit: "memory: rlimit", "network: not isolated (no user
 // namespaces)", … for `shoal doctor`; tells of the sandbox opened last.

@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "worker/exchange.h"
 #include "worker/group.h"
+#include "worker/sandbox.h"
 
 enum {
     BATCH_MAX = 256, // results a report
@@ -369,11 +370,23 @@ static void wait_for_room(struct work *w)
     }
 }
 
+// Without its sandbox's helper a rank would fail every command it is given: it
+// ends, and its pod comes back whole.
+static void end_without_helper(struct work *w)
+{
+    if (!w->o.host.sandbox || !sandbox_is_gone(w->o.host.sandbox) || w->ended)
+        return;
+    w->ended = w->failed = true;
+    mem_free(w->why);
+    w->why = mem_dup("the sandbox helper is gone");
+}
+
 bool work_run(struct work *w, const char **why)
 {
     w->now = clock_now();
     for (;;) {
         pull(w);
+        end_without_helper(w);
         if (w->ended)
             break;
         if (atomic_load_explicit(&w->o.shared->congested, memory_order_relaxed))
