@@ -88,12 +88,30 @@ START_TEST(a_schedule_with_a_place_that_is_none_is_refused)
 }
 END_TEST
 
+// The weather closes a pair whether or not an aircraft could fly it.
+START_TEST(a_pair_out_of_reach_is_closed_by_the_weather_too)
+{
+    static const char text[] =
+        "{version: 1, n_aircraft: 1, close_ppm: 1000000, vertiports: ["
+        "{x: 0, y: 0, park: 1, charge: 1}, {x: 900000, y: 0, park: 1, charge: 1}]}";
+    struct fleet f;
+    fleet_start(&f, text, strlen(text), "f");
+    ck_assert_uint_eq(f.world->n_links, 0);
+    day_reset(f.day, 1, 0);
+    ck_assert(day_next(f.day));
+    ck_assert(day_closed(f.day, 0, 1) && day_closed(f.day, 1, 0));
+    ck_assert(!day_closed(f.day, 0, 0));
+    fleet_stop(&f);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("fleet_odd");
     TCase *c = tcase_create("odd");
     tcase_add_loop_test(c, an_odd_day_has_its_golden_trace, 0, N_DAYS);
     tcase_add_test(c, a_schedule_with_a_place_that_is_none_is_refused);
+    tcase_add_test(c, a_pair_out_of_reach_is_closed_by_the_weather_too);
     suite_add_tcase(s, c);
     return harness_run(s);
 }
