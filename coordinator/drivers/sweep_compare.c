@@ -24,6 +24,7 @@ void sweep_read_metrics(struct sweep *s, const struct driver_setup *setup)
     s->params = value_find(setup->spec, "params");
     if (!catalog)
         return;
+    s->known = value_find(catalog, "params");
     s->compares = text_of(catalog, "compares");
     s->compared = text_of(catalog, "compared");
     if (!s->compared)

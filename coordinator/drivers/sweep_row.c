@@ -72,6 +72,20 @@ static struct value short_value(const struct value *v, struct arena *a)
     return value_strn(a, stem, is_file ? (size_t)(dot - stem) : strlen(stem));
 }
 
+// What stands in no row so far and is by default a map with a name: that name.
+static void put_default_names(const struct sweep *s, struct value *row)
+{
+    for (uint32_t i = 0; s->known && s->known->type == VALUE_LIST && i < s->known->n; i++) {
+        const struct value *param = &s->known->items[i];
+        const struct value *key = value_find(param, "name"),
+                           *map = value_find(param, "default");
+        const struct value *name =
+            map && map->type == VALUE_MAP ? value_find(map, "name") : NULL;
+        if (key && key->type == VALUE_STR && name && !value_find(row, key->s))
+            value_set(s->scratch, row, key->s, *name);
+    }
+}
+
 static void put_flat(const struct sweep *s, uint64_t item, struct buf *out)
 {
     struct arena *a = s->scratch;
@@ -82,6 +96,7 @@ static void put_flat(const struct sweep *s, uint64_t item, struct buf *out)
         if (x.type != VALUE_NULL)
             value_set(a, &v, s->params->pairs[i].key, x);
     }
+    put_default_names(s, &v);
     if (s->one)
         value_set(a, &v, s->compares, value_str(a, s->one));
     for (uint32_t i = 0; i < point.n; i++)

@@ -71,6 +71,7 @@ struct sweep {
     // them; NULL: the workload has none.
     const char *compares, *compared;
     const char *one;            // without a grid: the value of that parameter
+    const struct value *known;  // the catalog's params, a list; NULL: no catalog
     const char *row_item;       // rows are flat, and the item's number is called so; NULL: not
     const struct value *params; // of the job, as given; may be NULL
     uint64_t seed;

@@ -6,6 +6,8 @@
 #include "common/math.h"
 #include "tests/unit/fleet_fixture.h"
 #include "worker/fleet/captain.h"
+#include "worker/fleet/neighbours.h"
+#include "worker/tensor/dense.h"
 
 enum { N = 6, V = 8, M = 40 };
 
@@ -100,12 +102,46 @@ START_TEST(gradients_and_bits)
 }
 END_TEST
 
+// By the definition: how many of row u lie before column v.
+static size_t rank_of(const float *row, size_t u, size_t v, size_t n)
+{
+    size_t before = 0;
+    for (size_t k = 0; k < n; k++)
+        before += k != u && k != v && (row[k] < row[v] || (row[k] == row[v] && k < v));
+    return before;
+}
+
+START_TEST(a_large_fleet_keeps_its_sixteen_nearest_neighbours)
+{
+    enum { FLEET = NEIGHBOURS_ABOVE + 1, FEATURES = 2 };
+    static float x[FLEET * FEATURES], l[FLEET * FLEET], thin[FLEET * FLEET];
+    for (size_t i = 0; i < FLEET * FEATURES; i++)
+        x[i] = (float)(i * 7919 % 64); // many are equal
+    dense_laplacian(l, x, FLEET, FEATURES);
+    memcpy(thin, l, sizeof l);
+    neighbours_keep(thin, FLEET);
+    for (size_t u = 0; u < FLEET; u++) {
+        float sum = 0;
+        for (size_t v = 0; v < FLEET; v++) {
+            bool keeps = rank_of(l + u * FLEET, u, v, FLEET) < NEIGHBOURS
+                         || rank_of(l + v * FLEET, v, u, FLEET) < NEIGHBOURS;
+            if (u == v)
+                continue;
+            ck_assert(thin[u * FLEET + v] == (keeps ? l[u * FLEET + v] : 0));
+            sum += thin[u * FLEET + v];
+        }
+        ck_assert(thin[u * FLEET + u] == -sum);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("captain");
     TCase *c = tcase_create("network");
     tcase_add_loop_test(c, gradients_and_bits, 0, 2);
     tcase_set_timeout(c, 60);
+    tcase_add_test(c, a_large_fleet_keeps_its_sixteen_nearest_neighbours);
     suite_add_tcase(s, c);
     return harness_run(s);
 }

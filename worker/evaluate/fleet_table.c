@@ -19,6 +19,7 @@ const char fleet_policy_default[] = "random";
 const struct param fleet_params[] = {
     {.name = "scenario",
      .type = PARAM_ANY,
+     .fallback = "{\"name\": \"uam8x40\", \"version\": 1}",
      .help = "a scenario file among the job's files, or the scenario itself as a map; left "
              "out: 8 vertiports and 40 aircraft, the paper's size"},
     {.name = "demand",

@@ -7,6 +7,7 @@
 #include "common/math.h"
 #include "common/mem.h"
 #include "common/rng.h"
+#include "worker/fleet/neighbours.h"
 #include "worker/tensor/dense.h"
 
 static const struct captain_shape shapes[] = {
@@ -73,17 +74,21 @@ static struct tape_var *bend(struct walk *k, struct tape_var *x)
     return k->t ? tape_tanh(k->t, x) : NULL;
 }
 
-// Capsules of a graph of n nodes with f features.
+// Capsules of a graph of n nodes with f features; a large fleet's is thinned out.
 static struct tape_var *
 graph(struct walk *k, const char *name, struct tape_var *x, size_t n, size_t f)
 {
     const size_t d = k->s->width;
+    const bool is_fleet = f == OBSERVE_AIRCRAFT;
     char text[48];
     float *l = NULL;
     if (k->t) {
         l = arena_room(k->a, x->rows * n * sizeof *l);
-        for (size_t r = 0; r < x->rows; r += n)
+        for (size_t r = 0; r < x->rows; r += n) {
             dense_laplacian(l + r * n, x->x + r * f, n, f);
+            if (is_fleet && n > NEIGHBOURS_ABOVE)
+                neighbours_keep(l + r * n, n);
+        }
     }
     (void)snprintf(text, sizeof text, "%s.first", name);
     struct tape_var *f0 = linear(k, text, x, f, d), *moment = f0, *all = NULL;

@@ -5,7 +5,8 @@
 // attention decoder over destinations, a value.  Sizes do not depend on the numbers of
 // vertiports and aircraft.  Where the text leaves it open: x_u of the adjacency is the
 // row of features; the Laplacian is divided by the number of nodes, a re-scaling of the
-// weights behind it that keeps them in range.
+// weights behind it that keeps them in range; GELU is
+// its tanh form.
 //
 // Ownership  The parameters are one run of floats, the caller's; variables are the
 //            tape's.

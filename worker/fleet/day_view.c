@@ -162,9 +162,27 @@ int64_t day_fare(const struct day *d, uint32_t i, uint32_t j)
     return link == WORLD_NO_LINK ? 0 : world_fare(d->world, &d->world->links[link], d->bin);
 }
 
+// The weather of pairs that nobody can fly is not drawn ahead (day_clock.c).
+static bool closed_by_weather(const struct day *d, uint32_t i, uint32_t j)
+{
+    const struct world *w = d->world;
+    const struct scenario *s = w->scenario;
+    uint32_t low = i < j ? i : j, high = i < j ? j : i, word[4];
+    uint32_t window = (uint32_t)((d->t - s->t_start_ms) / s->close_window_ms);
+    struct address at = {window / 4, low * w->n_ports + high, STREAM_CLOSURE, d->episode};
+
+    draws_block(d->seed, at, word);
+    return word[window % 4] < w->close_threshold;
+}
+
 bool day_closed(const struct day *d, uint32_t i, uint32_t j)
 {
-    return d->closed[(size_t)i * d->world->n_words + j / 64] >> (j % 64) & 1;
+    const struct world *w = d->world;
+
+    if (d->closed[(size_t)i * w->n_words + j / 64] >> (j % 64) & 1)
+        return true;
+    return i != j && world_link(w, i, j) == WORLD_NO_LINK
+           && world_link(w, j, i) == WORLD_NO_LINK && closed_by_weather(d, i, j);
 }
 
 int64_t day_price(const struct day *d)

@@ -6,7 +6,7 @@
 // destination in ascending cyclic order.
 //
 // The parameter `schedule` is a list of integers, row behind row, all rows of one length,
-// or a list of such rows.
+// or a list of rows, each as long as it likes.
 #include <inttypes.h>
 
 #include "common/mem.h"
@@ -15,18 +15,45 @@
 enum { GENES_MAX = 1 << 20 };
 
 struct state {
-    uint32_t n_rows, n_genes; // genes of a row
-    uint16_t *genes;          // [n_rows][n_genes]
+    uint32_t *first; // [n_aircraft + 1]: row a is genes [first[a], first[a + 1])
+    uint16_t *genes;
 };
 
 static enum error
-read_gene(const struct value *v, const struct world *w, uint16_t *out, struct errtext *t)
+read_genes(const struct value *v, const struct world *w, uint16_t *out, struct errtext *t)
 {
-    if (v->type != VALUE_INT || v->i < 0 || v->i >= w->n_ports)
+    for (uint32_t k = 0; k < v->n; k++) {
+        const struct value *gene = &v->items[k];
+        if (gene->type != VALUE_INT || gene->i < 0 || gene->i >= w->n_ports)
+            return errtext_set(t, FAULT_JOB,
+                               "schedule holds what is none of the %" PRIu32 " vertiports",
+                               w->n_ports);
+        out[k] = (uint16_t)gene->i;
+    }
+    return OK;
+}
+
+// Where each row begins.
+static enum error
+find_rows(struct state *s, const struct value *v, const struct world *w, struct errtext *t)
+{
+    bool nested = v->n > 0 && v->items[0].type == VALUE_LIST;
+    uint64_t n = 0;
+
+    if (nested ? v->n != w->n_aircraft : v->n % w->n_aircraft != 0)
         return errtext_set(t, FAULT_JOB,
-                           "schedule holds what is none of the %" PRIu32 " vertiports",
-                           w->n_ports);
-    *out = (uint16_t)v->i;
+                           "schedule has %" PRIu32 " elements, expected rows for %" PRIu32
+                           " aircraft",
+                           v->n, w->n_aircraft);
+    s->first = mem_alloc(((size_t)w->n_aircraft + 1) * sizeof *s->first);
+    for (uint32_t a = 0; a < w->n_aircraft; a++) {
+        if (nested && v->items[a].type != VALUE_LIST)
+            return errtext_set(t, FAULT_JOB, "schedule has rows that are no lists");
+        n += nested ? v->items[a].n : v->n / w->n_aircraft;
+        if (n > GENES_MAX)
+            return errtext_set(t, FAULT_JOB, "schedule has more than %d genes", GENES_MAX);
+        s->first[a + 1] = (uint32_t)n;
+    }
     return OK;
 }
 
@@ -34,33 +61,25 @@ static enum error
 read_rows(struct state *s, const struct value *v, const struct world *w, struct errtext *t)
 {
     bool nested = v->n > 0 && v->items[0].type == VALUE_LIST;
-    uint32_t n_genes = nested ? v->items[0].n : v->n / w->n_aircraft;
-    enum error e = OK;
+    enum error e = find_rows(s, v, w, t);
 
-    if (nested ? v->n != w->n_aircraft : v->n % w->n_aircraft != 0)
-        return errtext_set(t, FAULT_JOB,
-                           "schedule has %" PRIu32 " elements, expected rows for %" PRIu32
-                           " aircraft",
-                           v->n, w->n_aircraft);
-    if (!n_genes || (uint64_t)n_genes * w->n_aircraft > GENES_MAX)
-        return errtext_set(t, FAULT_JOB, "schedule has rows of %" PRIu32 " genes", n_genes);
-    s->n_rows = w->n_aircraft;
-    s->n_genes = n_genes;
-    s->genes = mem_alloc((size_t)s->n_rows * n_genes * sizeof *s->genes);
-    for (uint32_t k = 0; !e && k < s->n_rows * n_genes; k++) {
-        const struct value *row = nested ? &v->items[k / n_genes] : v;
-        if (nested && (row->type != VALUE_LIST || row->n != n_genes))
-            return errtext_set(t, FAULT_JOB, "schedule has rows of several lengths");
-        e = read_gene(&row->items[nested ? k % n_genes : k], w, &s->genes[k], t);
-    }
+    if (e)
+        return e;
+    s->genes = mem_alloc(((size_t)s->first[w->n_aircraft] + 1) * sizeof *s->genes);
+    if (!nested)
+        return read_genes(v, w, s->genes, t);
+    for (uint32_t a = 0; !e && a < v->n; a++)
+        e = read_genes(&v->items[a], w, s->genes + s->first[a], t);
     return e;
 }
 
 static void destroy(void *state)
 {
     struct state *s = state;
-    if (s)
+    if (s) {
+        mem_free(s->first);
         mem_free(s->genes);
+    }
     mem_free(s);
 }
 
@@ -88,9 +107,10 @@ static uint32_t choose(void *state, struct day *d)
     const struct epoch *e = day_epoch(d);
     uint32_t n_ports = day_world(d)->n_ports;
 
-    if (e->number >= s->n_genes)
+    uint32_t first = s->first[e->aircraft];
+    if (e->number >= s->first[e->aircraft + 1] - first)
         return e->place;
-    uint32_t v = s->genes[(size_t)e->aircraft * s->n_genes + e->number];
+    uint32_t v = s->genes[first + e->number];
     while (!(e->feasible[v / 64] >> (v % 64) & 1))
         v = v + 1 < n_ports ? v + 1 : 0;
     return v;

@@ -62,7 +62,7 @@ struct layout {
 #define LAYOUT(field) offsetof(struct layout, field)
 static const struct scenario_key layout_keys[] = {
     {"seed", LAYOUT(seed), 0, INT64_MAX, KEY_REQUIRED, NULL, "the seed of the places"},
-    {"count", LAYOUT(count), 2, SCENARIO_VERTIPORTS_MAX, KEY_REQUIRED, NULL,
+    {"count", LAYOUT(count), 1, SCENARIO_VERTIPORTS_MAX, KEY_REQUIRED, NULL,
      "how many vertiports"},
     {"width_m", LAYOUT(width_m), 1, METRES_MAX, KEY_REQUIRED, "m", "the region's extent"},
     {"height_m", LAYOUT(height_m), 1, METRES_MAX, KEY_REQUIRED, "m", "the region's extent"},
@@ -94,7 +94,7 @@ static const char *const top_more[] = {"name",   "version",           "vertiport
 
 static enum error read_ports(const struct reader *r, const struct value *v, struct scenario *s)
 {
-    enum error e = reader_list(r, "vertiports", v, 2, SCENARIO_VERTIPORTS_MAX);
+    enum error e = reader_list(r, "vertiports", v, 1, SCENARIO_VERTIPORTS_MAX);
     if (e)
         return e;
     struct scenario_port *p = arena_alloc(r->arena, v->n * sizeof *p);
@@ -247,6 +247,17 @@ static enum error read_name(const struct reader *r, const struct value *v, struc
     return OK;
 }
 
+// The value of the key that a text of scenario_check begins with, else the map itself.
+static const struct value *place_of(const struct value *v, const char *why)
+{
+    for (uint32_t i = 0; i < v->n; i++) {
+        size_t n = strlen(v->pairs[i].key);
+        if (strncmp(why, v->pairs[i].key, n) == 0 && why[n] == ' ')
+            return &v->pairs[i].value;
+    }
+    return v;
+}
+
 enum error scenario_read(const struct value *v,
                          const char *file,
                          struct arena *a,
@@ -272,7 +283,7 @@ enum error scenario_read(const struct value *v,
     struct errtext why;
     e = scenario_check(&s, &why);
     if (e) {
-        (void)reader_fail(&r, v, "%s", why.text);
+        (void)reader_fail(&r, place_of(v, why.text), "%s", why.text);
         return e;
     }
     *out = s;

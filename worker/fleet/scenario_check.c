@@ -69,8 +69,8 @@ enum error scenario_check(const struct scenario *s, struct errtext *t)
         stands += s->ports[i].park + s->ports[i].charge;
     if (stands < s->n_aircraft)
         return errtext_set(t, ERR_PARSE,
-                           "%" PRId64 " aircraft have %" PRId64
-                           " stands (park + charge), expected at least one each",
+                           "n_aircraft %" PRId64 " is above the %" PRId64
+                           " stands (park + charge), expected a stand each",
                            s->n_aircraft, stands);
     for (uint32_t i = 0; i < s->n_closures; i++)
         if (s->closures[i].j >= s->n_ports)
