@@ -10,7 +10,7 @@
 #include "worker/fleet/sights.h"
 
 // Days that go through the network together: what lies between two layers stays in the cache.
-enum { TOGETHER = 8 };
+enum { TOGETHER = 4 };
 
 struct pilot {
     const struct captain_shape *shape;
