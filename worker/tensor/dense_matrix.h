@@ -70,6 +70,7 @@ TILE(2, 2)
 TILE(12, 2)
 TILE(1, 4)
 TILE(2, 4)
+TILE(4, 4)
 TILE(6, 4)
 #elif LANES == 8
 TILE(1, 1)
@@ -88,8 +89,9 @@ static const struct {
     tile_fn fn;
 } tiles[] = {
 #if LANES == 16
-    {6, 4, tile_6_4}, {2, 4, tile_2_4}, {1, 4, tile_1_4},   {12, 2, tile_12_2},
-    {2, 2, tile_2_2}, {1, 2, tile_1_2}, {12, 1, tile_12_1}, {1, 1, tile_1_1},
+    {6, 4, tile_6_4}, {4, 4, tile_4_4},   {2, 4, tile_2_4},
+    {1, 4, tile_1_4}, {12, 2, tile_12_2}, {2, 2, tile_2_2},
+    {1, 2, tile_1_2}, {12, 1, tile_12_1}, {1, 1, tile_1_1},
 #elif LANES == 8
     {6, 2, tile_6_2}, {2, 2, tile_2_2}, {1, 2, tile_1_2}, {10, 1, tile_10_1}, {1, 1, tile_1_1},
 #else
