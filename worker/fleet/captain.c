@@ -95,7 +95,7 @@ graph(struct walk *k, const char *name, struct tape_var *x, size_t n, size_t f)
     const size_t d = k->s->width;
     char text[NAME];
     float *l = NULL;
-    if (k->t) {
+    if (k->t && x) {
         l = arena_room(k->a, x->rows * n * sizeof *l);
         for (size_t r = 0; r < x->rows; r += n)
             dense_laplacian(l + r * n, x->x + r * f, n, f);

@@ -56,12 +56,12 @@ struct captain_view captain_look(const struct captain_shape *s,
                                  float *g,
                                  const struct captain_batch *b);
 
-// The series encoder alone, of n vertiports' series: n x d.  A plain tape.
+// The series encoder alone, of n vertiports' series `from`: n x d.  A plain tape.
 struct tape_var *captain_ahead(const struct captain_shape *s,
                                struct tape *t,
                                struct arena *a,
                                float *w,
-                               const float *series,
+                               const float *from,
                                size_t n);
 
 #endif
