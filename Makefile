@@ -155,6 +155,8 @@ $(call flags,$(filter %_avx512.c,$(WORKER_SRC))): override CFLAGS += -mavx512f -
 $(call flags,worker/tensor/packed_avx2.c): override CFLAGS += -mf16c
 $(call flags,worker/tensor/packed_avx512.c): override CFLAGS += -mavx512vnni
 $(call flags,worker/tensor/packed_bf16_avx512.c): override CFLAGS += -mavx512bf16
+# Square roots and selections that shall become vectors: no errno, no traps, the same values.
+$(call flags,$(wildcard worker/tensor/dense_*.c)): override CFLAGS += -fno-math-errno -fno-trapping-math
 # Plain loops that shall become vectors.  Under the checks of the fuzzers they took minutes a file.
 $(call flags,worker/tensor/dense_avx512.c): override CFLAGS += -mprefer-vector-width=512
 $(call flags,common/linalg.c $(wildcard worker/tensor/dense_*.c worker/tensor/packed_*.c) worker/experts/norm.c worker/experts/rope.c): override CFLAGS += $(if $(FUZZ),-O1 -fno-sanitize=undefined,-O3)

@@ -2,6 +2,7 @@
 #include "common/arena.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,8 +11,10 @@
 // First chunk: small, since every job has an arena; each further chunk doubles
 // up to CHUNK_MAX so that a large parse costs few allocations.
 enum { CHUNK_MIN = 1024, CHUNK_MAX = 256 * 1024 };
-// Of anything, and of text: a parsed file is mostly short strings.
-enum { ALIGN = 16, PACKED = 1 };
+// Of anything, of text (a parsed file is mostly short strings), and of what is as large as
+// LARGE: such rows of numbers are read in vectors, which shall not lie across two lines of
+// the cache.
+enum { ALIGN = 16, PACKED = 1, LINE = 64, LARGE = 1024 };
 
 struct arena_chunk {
     struct arena_chunk *next;
@@ -67,13 +70,22 @@ static struct arena_chunk *chunk_advance(struct arena *a, size_t size)
     return a->current = c->next;
 }
 
+// The first offset from `used` on whose address is so aligned.
+static size_t aligned(const struct arena_chunk *c, size_t used, size_t align)
+{
+    uintptr_t at = (uintptr_t)c->bytes + used;
+    return used + (-at & (align - 1));
+}
+
 static void *take(struct arena *a, size_t size, size_t align)
 {
+    if (size >= LARGE && align > PACKED)
+        align = LINE;
     struct arena_chunk *c = a->current;
-    size_t at = (c->used + align - 1) & ~(align - 1);
+    size_t at = aligned(c, c->used, align);
     if (at > c->size || c->size - at < size) {
-        c = chunk_advance(a, size);
-        at = 0;
+        c = chunk_advance(a, size + LINE);
+        at = aligned(c, 0, align);
     }
     c->used = at + size;
     return c->bytes + at;

@@ -101,7 +101,7 @@ enum error algorithm_parse(const struct spec *job,
                            double *knobs)
 {
     const struct value *v = spec_find(job, "algorithm");
-    const char *names[KNOBS_MAX], *name = NULL;
+    const char *names[sizeof algorithms / sizeof *algorithms], *name = NULL;
     struct value none = value_map();
     uint32_t n = 0;
     enum error e = OK;

@@ -23,7 +23,8 @@ static struct captain_batch batch(size_t first, size_t n)
         V,
         M,
         {ports[first], aircraft[first], series[first], pairs[first], mask[first]},
-        deciding + first};
+        deciding + first,
+        NULL};
 }
 
 static void collect(void)

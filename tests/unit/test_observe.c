@@ -62,6 +62,7 @@ int main(void)
 {
     Suite *s = suite_create("observe");
     TCase *c = tcase_create("days");
+    tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, features_say_what_the_day_says, 0, 3);
     suite_add_tcase(s, c);
     return harness_run(s);

@@ -10,6 +10,7 @@
 #include "tests/unit/harness.h"
 #include "worker/tensor/dense.h"
 #include "worker/tensor/kernels.h"
+#include "worker/tensor/kernels_table.h"
 #include "worker/tensor/tape.h"
 
 enum { SIZE_MAX_ = 8192, ARGS = 3 };
@@ -211,6 +212,62 @@ START_TEST(every_class_gives_the_same_bits)
 }
 END_TEST
 
+// Without gradients, and over what is no longer needed: the values of a tape with them.
+START_TEST(a_plain_tape_has_the_same_values)
+{
+    const struct op *o = &ops[_i];
+    struct arena *a = arena_create(), *b = arena_create();
+    struct tape_var *v[ARGS] = {0}, *want;
+    fill_all();
+    (void)value(o, a, false, &want);
+    struct tape *t = tape_begin_plain(b);
+    for (int k = 0; k < ARGS && o->rows[k]; k++)
+        v[k] = tape_input(t, x[k], o->rows[k], o->cols[k]);
+    float(*before)[SIZE_MAX_] = mem_copy(x, sizeof x);
+    const struct tape_var *y = o->make(t, v);
+    ck_assert(equal_bytes(y->x, want->x, want->rows * want->cols * sizeof *y->x));
+    ck_assert(equal_bytes(before, x, sizeof x)); // inputs are borrowed
+    mem_free(before);
+    arena_destroy(a);
+    arena_destroy(b);
+}
+END_TEST
+
+// The laplacian of dense.h as its comment says, one pair at a time, of any size.
+START_TEST(laplacians_of_any_size_and_class)
+{
+    static const char *const classes[] = {"portable", "avx2", "avx512"};
+    enum { MOST = 50, GUARD = 16 };
+    static float got[MOST * MOST + GUARD];
+    const size_t n = (size_t)_i, f = 3 + n % 40;
+    fill(points, SIZE_MAX_, 6);
+    for (int k = 0; k < 3; k++) {
+        if (kernels_force(classes[k], NULL))
+            continue; // not this CPU's
+        for (size_t i = 0; i < n * n + GUARD; i++)
+            got[i] = 77;
+        dense_laplacian(got, points, n, f);
+        for (size_t u = 0; u < n; u++) {
+            float lane[KERNEL_LANES] = {0};
+            for (size_t v = 0; v < n; v++) {
+                float far = 0;
+                for (size_t q = 0; q < f; q++) {
+                    float d = points[v * f + q] - points[u * f + q];
+                    far = fmaf(d, d, far);
+                }
+                float want = u == v ? 0 : -(1 / (float)n) / (1 + sqrtf(far));
+                lane[v % KERNEL_LANES] += want;
+                ck_assert(u == v || equal_bytes(&got[u * n + v], &want, sizeof want));
+            }
+            float sum = -kernels_tree(lane);
+            ck_assert(equal_bytes(&got[u * n + u], &sum, sizeof sum));
+        }
+        for (size_t i = 0; i < GUARD; i++)
+            ck_assert(got[n * n + i] == 77);
+    }
+}
+END_TEST
+
 START_TEST(products_are_ascending_chains)
 {
     enum { M = 13, N = 83, K = 300 };
@@ -292,6 +349,8 @@ int main(void)
     TCase *c = tcase_create("operators");
     tcase_add_loop_test(c, gradients_are_what_finite_differences_say, 0, N_OPS);
     tcase_add_loop_test(c, every_class_gives_the_same_bits, 0, N_OPS);
+    tcase_add_loop_test(c, a_plain_tape_has_the_same_values, 0, N_OPS);
+    tcase_add_loop_test(c, laplacians_of_any_size_and_class, 1, 51);
     tcase_add_test(c, products_are_ascending_chains);
     tcase_add_test(c, tanh_is_close_and_odd);
     tcase_add_test(c, adam_descends);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "worker/fleet/captain.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,23 +44,37 @@ static struct tape_var *param(struct walk *k, const char *name, size_t rows, siz
     return k->t ? tape_param(k->t, k->w + at, k->g ? k->g + at : NULL, rows, cols) : NULL;
 }
 
+// A name is made only for who asks: a look has forty of them.
+enum { NAME = 64 };
+static void __attribute__((format(printf, 3, 4)))
+label(const struct walk *k, char *text, const char *format, ...)
+{
+    va_list ap;
+    text[0] = 0;
+    if (!k->each)
+        return;
+    va_start(ap, format);
+    (void)vsnprintf(text, NAME, format, ap);
+    va_end(ap);
+}
+
 static struct tape_var *
 linear(struct walk *k, const char *name, struct tape_var *x, size_t in, size_t out)
 {
-    char text[64];
-    (void)snprintf(text, sizeof text, "%s.weight", name);
+    char text[NAME];
+    label(k, text, "%s.weight", name);
     struct tape_var *w = param(k, text, in, out);
-    (void)snprintf(text, sizeof text, "%s.bias", name);
+    label(k, text, "%s.bias", name);
     struct tape_var *b = param(k, text, 1, out);
     return k->t ? tape_affine(k->t, x, w, b) : NULL;
 }
 
 static struct tape_var *norm(struct walk *k, const char *name, struct tape_var *x, size_t n)
 {
-    char text[64];
-    (void)snprintf(text, sizeof text, "%s.gain", name);
+    char text[NAME];
+    label(k, text, "%s.gain", name);
     struct tape_var *gain = param(k, text, 1, n);
-    (void)snprintf(text, sizeof text, "%s.shift", name);
+    label(k, text, "%s.shift", name);
     struct tape_var *shift = param(k, text, 1, n);
     return k->t ? tape_norm(k->t, x, gain, shift) : NULL;
 }
@@ -80,9 +95,9 @@ graph(struct walk *k, const char *name, struct tape_var *x, size_t n, size_t f)
 {
     const size_t d = k->s->width;
     const bool is_fleet = f == OBSERVE_AIRCRAFT;
-    char text[48];
+    char text[NAME];
     float *l = NULL;
-    if (k->t) {
+    if (k->t && x) {
         l = arena_room(k->a, x->rows * n * sizeof *l);
         for (size_t r = 0; r < x->rows; r += n) {
             dense_laplacian(l + r * n, x->x + r * f, n, f);
@@ -90,17 +105,17 @@ graph(struct walk *k, const char *name, struct tape_var *x, size_t n, size_t f)
                 neighbours_keep(l + r * n, n);
         }
     }
-    (void)snprintf(text, sizeof text, "%s.first", name);
+    label(k, text, "%s.first", name);
     struct tape_var *f0 = linear(k, text, x, f, d), *moment = f0, *all = NULL;
     for (uint32_t p = 1; p <= k->s->moments; p++) {
         if (k->t && p > 1)
             moment = tape_mul(k->t, moment, f0);
-        (void)snprintf(text, sizeof text, "%s.moment%u", name, p);
+        label(k, text, "%s.moment%u", name, p);
         struct tape_var *o = k->t ? tape_powers(k->t, moment, l, n, CAPTAIN_ORDER) : NULL;
         o = bend(k, linear(k, text, o, d * (CAPTAIN_ORDER + 1), d));
         all = k->t && all ? tape_concat(k->t, all, o) : o;
     }
-    (void)snprintf(text, sizeof text, "%s.out", name);
+    label(k, text, "%s.out", name);
     return bend(k, linear(k, text, all, d * k->s->moments, d));
 }
 
@@ -109,23 +124,23 @@ static struct tape_var *encoder_layer(struct walk *k, struct tape_var *x, uint32
     const size_t e = k->s->series_width;
     static const char *const parts[] = {"query", "key", "value"};
     struct tape_var *qkv[3];
-    char text[48];
-    (void)snprintf(text, sizeof text, "series.%u.norm1", layer);
+    char text[NAME];
+    label(k, text, "series.%u.norm1", layer);
     struct tape_var *h = norm(k, text, x, e);
     for (int i = 0; i < 3; i++) {
-        (void)snprintf(text, sizeof text, "series.%u.%s", layer, parts[i]);
+        label(k, text, "series.%u.%s", layer, parts[i]);
         qkv[i] = linear(k, text, h, e, e);
     }
     if (k->t)
         h = tape_attention(k->t, qkv, x->rows / OBSERVE_HOURS, k->s->series_heads, NULL);
-    (void)snprintf(text, sizeof text, "series.%u.mix", layer);
+    label(k, text, "series.%u.mix", layer);
     x = add(k, x, linear(k, text, h, e, e));
-    (void)snprintf(text, sizeof text, "series.%u.norm2", layer);
+    label(k, text, "series.%u.norm2", layer);
     h = norm(k, text, x, e);
-    (void)snprintf(text, sizeof text, "series.%u.up", layer);
+    label(k, text, "series.%u.up", layer);
     h = linear(k, text, h, e, CAPTAIN_FORWARD);
     h = k->t ? tape_gelu(k->t, h) : NULL;
-    (void)snprintf(text, sizeof text, "series.%u.down", layer);
+    label(k, text, "series.%u.down", layer);
     return add(k, x, linear(k, text, h, CAPTAIN_FORWARD, e));
 }
 
@@ -138,6 +153,33 @@ static struct tape_var *series(struct walk *k, struct tape_var *x)
         h = encoder_layer(k, h, i);
     h = k->t ? tape_mean(k->t, h, OBSERVE_HOURS) : NULL;
     return linear(k, "series.out", h, e, k->s->width);
+}
+
+// Parameters that `make` would use are gone by, nothing is built.
+static void skip(struct walk *k, void (*make)(struct walk *k))
+{
+    struct tape *t = k->t;
+    k->t = NULL;
+    make(k);
+    k->t = t;
+}
+
+static void no_series(struct walk *k)
+{
+    (void)series(k, NULL);
+}
+
+// The series encoder, or what it was known to say.
+static struct tape_var *ahead(struct walk *k, const struct captain_batch *b)
+{
+    const size_t rows = b->n * b->n_ports;
+    if (!k->t)
+        return series(k, NULL);
+    if (!b->ahead)
+        return series(k,
+                      tape_input(k->t, b->seen.series, rows * OBSERVE_HOURS, OBSERVE_SERIES));
+    skip(k, no_series);
+    return tape_input(k->t, b->ahead, rows, k->s->width);
 }
 
 // logit_j = (glimpse . key_j) / sqrt d, from operators there are.
@@ -155,20 +197,35 @@ static struct tape_var *pointer(struct walk *k, struct tape_var *glimpse, struct
     return tape_param(k->t, x->x, x->g, n, v);
 }
 
+static struct tape_var *ports_of(struct walk *k, struct tape_var *x, size_t n)
+{
+    return graph(k, "ports", x, n, OBSERVE_PORT);
+}
+
+static struct tape_var *aircraft_of(struct walk *k, struct tape_var *x, size_t n)
+{
+    return graph(k, "aircraft", x, n, OBSERVE_AIRCRAFT);
+}
+
+static void no_graphs(struct walk *k)
+{
+    (void)ports_of(k, NULL, 0);
+    (void)aircraft_of(k, NULL, 0);
+}
+
 static struct captain_view walk(struct walk *k, const struct captain_batch *b)
 {
     const size_t d = k->s->width, n = b->n, v = b->n_ports, m = b->n_aircraft;
-    struct tape_var *in[4] = {0}, *qkv[3], *g_v = NULL, *h_a = NULL;
+    struct tape_var *in[3] = {0}, *qkv[3], *g_v = NULL, *h_a = NULL;
     struct captain_view out = {0};
     if (k->t) {
         in[0] = tape_input(k->t, b->seen.ports, n * v, OBSERVE_PORT);
         in[1] = tape_input(k->t, b->seen.aircraft, n * m, OBSERVE_AIRCRAFT);
-        in[2] = tape_input(k->t, b->seen.series, n * v * OBSERVE_HOURS, OBSERVE_SERIES);
-        in[3] = tape_input(k->t, b->seen.pairs, n * v, OBSERVE_PAIR);
+        in[2] = tape_input(k->t, b->seen.pairs, n * v, OBSERVE_PAIR);
     }
-    struct tape_var *ports = graph(k, "ports", in[0], v, OBSERVE_PORT);
-    struct tape_var *aircraft = graph(k, "aircraft", in[1], m, OBSERVE_AIRCRAFT);
-    ports = add(k, ports, series(k, in[2]));
+    struct tape_var *ports = ports_of(k, in[0], v);
+    struct tape_var *aircraft = aircraft_of(k, in[1], m);
+    ports = add(k, ports, ahead(k, b));
     if (k->t) {
         uint32_t *rows = arena_room(k->a, n * sizeof *rows);
         for (size_t i = 0; i < n; i++)
@@ -178,7 +235,7 @@ static struct captain_view walk(struct walk *k, const struct captain_batch *b)
                           tape_mean(k->t, aircraft, m));
     }
     struct tape_var *c = add(k, linear(k, "context", h_a, 2 * d, d), g_v);
-    struct tape_var *nodes = add(k, ports, linear(k, "pairs", in[3], OBSERVE_PAIR, d));
+    struct tape_var *nodes = add(k, ports, linear(k, "pairs", in[2], OBSERVE_PAIR, d));
     qkv[0] = add(k, linear(k, "query", g_v, d, d), c);
     qkv[1] = linear(k, "glimpse.key", nodes, d, d);
     qkv[2] = linear(k, "glimpse.value", nodes, d, d);
@@ -207,6 +264,18 @@ struct captain_view captain_look(const struct captain_shape *s,
 {
     struct walk k = {.s = s, .t = t, .a = a, .w = w, .g = g};
     return walk(&k, b);
+}
+
+struct tape_var *captain_ahead(const struct captain_shape *s,
+                               struct tape *t,
+                               struct arena *a,
+                               float *w,
+                               const float *from,
+                               size_t n)
+{
+    struct walk k = {.s = s, .t = t, .a = a, .w = w};
+    skip(&k, no_graphs);
+    return series(&k, tape_input(t, from, n * OBSERVE_HOURS, OBSERVE_SERIES));
 }
 
 // ---- first weights -----------------------------------------------------------------------

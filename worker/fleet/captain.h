@@ -43,6 +43,7 @@ struct captain_batch {
     uint32_t n_ports, n_aircraft;
     struct observation seen;
     const uint32_t *deciding; // [n] the aircraft
+    const float *ahead;       // [n V] x d, what captain_ahead says of seen.series; or NULL
 };
 struct captain_view {
     struct tape_var *log_p; // n x V, of infeasible ones 0
@@ -55,5 +56,13 @@ struct captain_view captain_look(const struct captain_shape *s,
                                  float *w,
                                  float *g,
                                  const struct captain_batch *b);
+
+// The series encoder alone, of n vertiports' series `from`: n x d.  A plain tape.
+struct tape_var *captain_ahead(const struct captain_shape *s,
+                               struct tape *t,
+                               struct arena *a,
+                               float *w,
+                               const float *from,
+                               size_t n);
 
 #endif

@@ -149,22 +149,33 @@ static void see_aircraft(const struct observer *o, const struct day *d, uint32_t
     f[9] = i == day_epoch(d)->aircraft;
 }
 
+struct observe_hours observe_hours(const struct observer *o, const struct day *d, uint32_t v)
+{
+    struct observe_hours h = {.port = v};
+    h.hour = (uint32_t)((day_time(d) - o->world->scenario->t_start_ms) / HOUR_MS);
+    for (uint32_t j = 0; j < o->world->n_ports; j++)
+        h.waiting += j != v ? day_waiting(d, v, j) : 0;
+    return h;
+}
+
+void observe_series(const struct observer *o, const struct observe_hours *h, float *out)
+{
+    memset(out, 0, (size_t)OBSERVE_HOURS * OBSERVE_SERIES * sizeof *out);
+    for (uint32_t k = 0; k < OBSERVE_HOURS && h->hour + k < o->n_hours; k++) {
+        const struct hour *of = &o->hours[h->port * o->n_hours + h->hour + k];
+        float *row = out + (size_t)k * OBSERVE_SERIES;
+        row[0] = of->departures;
+        row[1] = of->arrivals;
+        row[2] = of->fare;
+        row[3] = of->price;
+    }
+    out[4] = (float)h->waiting / 16;
+}
+
 static void see_series(const struct observer *o, const struct day *d, uint32_t v, float *f)
 {
-    int64_t now = (day_time(d) - o->world->scenario->t_start_ms) / HOUR_MS;
-    uint32_t waiting = 0;
-    memset(f, 0, (size_t)OBSERVE_HOURS * OBSERVE_SERIES * sizeof *f);
-    for (int64_t k = 0; k < OBSERVE_HOURS && now + k < o->n_hours; k++) {
-        const struct hour *h = &o->hours[v * o->n_hours + (uint32_t)(now + k)];
-        float *row = f + k * OBSERVE_SERIES;
-        row[0] = h->departures;
-        row[1] = h->arrivals;
-        row[2] = h->fare;
-        row[3] = h->price;
-    }
-    for (uint32_t j = 0; j < o->world->n_ports; j++)
-        waiting += j != v ? day_waiting(d, v, j) : 0;
-    f[4] = (float)waiting / 16;
+    const struct observe_hours h = observe_hours(o, d, v);
+    observe_series(o, &h, f);
 }
 
 static void see_pair(const struct observer *o, const struct day *d, uint32_t v, float *f)
@@ -188,7 +199,8 @@ void observe(const struct observer *o, const struct day *d, const struct observa
 {
     for (uint32_t v = 0; v < o->world->n_ports; v++) {
         see_port(o, d, v, out->ports + (size_t)v * OBSERVE_PORT);
-        see_series(o, d, v, out->series + (size_t)v * OBSERVE_HOURS * OBSERVE_SERIES);
+        if (out->series)
+            see_series(o, d, v, out->series + (size_t)v * OBSERVE_HOURS * OBSERVE_SERIES);
         see_pair(o, d, v, out->pairs + (size_t)v * OBSERVE_PAIR);
     }
     for (uint32_t i = 0; i < o->world->n_aircraft; i++)

@@ -24,7 +24,8 @@ enum {
     OBSERVE_PAIR = 4,
 };
 
-// Where an observation goes: the caller's rows, V, N, V * 12, V and V of them.
+// Where an observation goes: the caller's rows, V, N, V * 12, V and V of them.  Of the
+// series, where it is NULL, nothing is made.
 struct observation {
     float *ports, *aircraft, *series, *pairs;
     uint8_t *mask;
@@ -36,5 +37,12 @@ struct observer *observe_create(const struct world *w);
 void observe_destroy(struct observer *o); // NULL is fine
 // After day_next said true.
 void observe(const struct observer *o, const struct day *d, const struct observation *out);
+
+// What the series of a vertiport depends on, and the series itself, 12 rows.
+struct observe_hours {
+    uint32_t port, hour, waiting;
+};
+struct observe_hours observe_hours(const struct observer *o, const struct day *d, uint32_t v);
+void observe_series(const struct observer *o, const struct observe_hours *h, float *out);
 
 #endif

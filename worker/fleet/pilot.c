@@ -6,16 +6,19 @@
 #include "common/arena.h"
 #include "common/math.h"
 #include "common/mem.h"
+#include "worker/fleet/outlook.h"
 #include "worker/fleet/sights.h"
 
 // Days that go through the network together: what lies between two layers stays in the cache.
-enum { TOGETHER = 8 };
+enum { TOGETHER = 4 };
 
 struct pilot {
     const struct captain_shape *shape;
     float *weights;
     struct observer *observer;
     struct sights sights;
+    struct outlook *outlook;
+    float *ahead; // of TOGETHER days
     struct arena *arena;
     float *log_p, *value; // of the whole look
 };
@@ -30,6 +33,9 @@ struct pilot *pilot_create(const struct world *w,
     p->weights = weights;
     p->observer = observe_create(w);
     sights_init(&p->sights, w, most);
+    sights_drop_series(&p->sights);
+    p->outlook = outlook_create(&(struct outlook_of){w, p->observer, shape, weights});
+    p->ahead = mem_alloc((size_t)TOGETHER * w->n_ports * shape->width * sizeof *p->ahead);
     p->arena = arena_create();
     p->log_p = mem_alloc(most * w->n_ports * sizeof *p->log_p);
     p->value = mem_alloc(most * sizeof *p->value);
@@ -42,6 +48,8 @@ void pilot_destroy(struct pilot *p)
         return;
     observe_destroy(p->observer);
     sights_fini(&p->sights);
+    outlook_destroy(p->outlook);
+    mem_free(p->ahead);
     arena_destroy(p->arena);
     mem_free(p->log_p);
     mem_free(p->value);
@@ -55,7 +63,9 @@ struct pilot_view pilot_look(struct pilot *p, struct day *const *days, size_t n)
     const size_t ports = p->sights.world->n_ports;
     for (size_t i = 0; i < n; i += TOGETHER) {
         size_t k = n - i < TOGETHER ? n - i : TOGETHER;
-        const struct captain_batch b = sights_batch(&p->sights, i, k);
+        struct captain_batch b = sights_batch(&p->sights, i, k);
+        outlook_take(p->outlook, days + i, k, p->ahead);
+        b.ahead = p->ahead;
         arena_reset(p->arena);
         struct captain_view v =
             captain_look(p->shape, tape_begin_plain(p->arena), p->arena, p->weights, NULL, &b);
@@ -63,6 +73,11 @@ struct pilot_view pilot_look(struct pilot *p, struct day *const *days, size_t n)
         memcpy(p->value + i, v.value->x, k * sizeof *p->value);
     }
     return (struct pilot_view){p->log_p, sights_batch(&p->sights, 0, n).seen.mask, p->value};
+}
+
+uint64_t pilot_encoded(const struct pilot *p)
+{
+    return outlook_computed(p->outlook);
 }
 
 uint32_t pilot_best(const struct pilot *p, const struct pilot_view *v, size_t i)

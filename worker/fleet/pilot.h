@@ -2,7 +2,8 @@
 // pilot.h - a captain's weights at work: what the network says about several days that
 // wait for a decision, in one look.
 //
-// What it says of a day does not depend on the days beside it, to the bit (dense.h).
+// What it says of a day does not depend on the days beside it, to the bit (dense.h), nor on
+// what is remembered of earlier looks (outlook.h).
 //
 // Ownership  Borrows the world and the weights.  A view is valid until the next look.
 // Threads    One at a time.
@@ -32,5 +33,9 @@ struct pilot_view pilot_look(struct pilot *p, struct day *const *days, size_t n)
 uint32_t pilot_best(const struct pilot *p, const struct pilot_view *v, size_t i);
 // One drawn with u, 32 random bits.
 uint32_t pilot_draw(const struct pilot *p, const struct pilot_view *v, size_t i, uint32_t u);
+
+// Vertiports whose hours ahead went through the network since create; of the others it was
+// known what it says.
+uint64_t pilot_encoded(const struct pilot *p);
 
 #endif

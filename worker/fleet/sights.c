@@ -42,6 +42,12 @@ void sights_init(struct sights *s, const struct world *w, size_t n)
     };
 }
 
+void sights_drop_series(struct sights *s)
+{
+    mem_free(s->seen.series);
+    s->seen.series = NULL;
+}
+
 void sights_fini(struct sights *s)
 {
     mem_free(s->seen.ports);
@@ -57,8 +63,10 @@ static struct observation row(const struct sights *s, size_t i)
 {
     const struct widths k = widths_of(s->world);
     return (struct observation){
-        s->seen.ports + i * k.ports,   s->seen.aircraft + i * k.aircraft,
-        s->seen.series + i * k.series, s->seen.pairs + i * k.pairs,
+        s->seen.ports + i * k.ports,
+        s->seen.aircraft + i * k.aircraft,
+        s->seen.series ? s->seen.series + i * k.series : NULL,
+        s->seen.pairs + i * k.pairs,
         s->seen.mask + i * k.mask,
     };
 }
@@ -76,7 +84,8 @@ void sights_copy(struct sights *s, size_t i, const struct sights *from, size_t j
     const struct observation to = row(s, i), of = row(from, j);
     memcpy(to.ports, of.ports, k.ports * sizeof(float));
     memcpy(to.aircraft, of.aircraft, k.aircraft * sizeof(float));
-    memcpy(to.series, of.series, k.series * sizeof(float));
+    if (to.series && of.series)
+        memcpy(to.series, of.series, k.series * sizeof(float));
     memcpy(to.pairs, of.pairs, k.pairs * sizeof(float));
     memcpy(to.mask, of.mask, k.mask);
     s->deciding[i] = from->deciding[j];

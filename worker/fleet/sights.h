@@ -18,6 +18,7 @@ struct sights {
 
 size_t sights_bytes(const struct world *w); // of one row
 void sights_init(struct sights *s, const struct world *w, size_t n);
+void sights_drop_series(struct sights *s); // from now on rows are without them
 void sights_fini(struct sights *s);
 
 // Row i becomes what the day shows at its decision, or row j of another.

@@ -33,7 +33,8 @@ void dense_transpose(float *y, const float *x, size_t rows, size_t cols, size_t 
 // y[j] += x[0][j], then x[1][j], …
 void dense_sum_rows(float *y, const float *x, size_t rows, size_t cols, size_t stride);
 
-void dense_tanh(float *y, const float *x, size_t n); // 2 ulp, beyond ±9: ±1
+// Of tanh and gelu y may be x.  tanh: 2 ulp, beyond ±9: ±1
+void dense_tanh(float *y, const float *x, size_t n);
 void dense_tanh_back(float *dx, const float *y, const float *dy, size_t n);
 // x / (1 + e^(-2 sqrt(2/pi) (x + 0.044715 x^3))): Hendrycks, Gimpel, arXiv 1606.08415
 void dense_gelu(float *y, const float *x, size_t n);

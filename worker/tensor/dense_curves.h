@@ -56,8 +56,10 @@ ALWAYS float tanh_one(float x)
     return pick(a < 0.625F, near, pick(x < 0, -far, far));
 }
 
-static void tanh_all(float *restrict y, const float *restrict x, size_t n)
+// y may be x, not a part of it.
+static void tanh_all(float *y, const float *x, size_t n)
 {
+#pragma GCC ivdep
     for (size_t i = 0; i < n; i++)
         y[i] = tanh_one(x[i]);
 }
@@ -80,8 +82,9 @@ ALWAYS float gelu_gate(float x)
     return 1 / (1 + exp_one(-u));
 }
 
-static void gelu(float *restrict y, const float *restrict x, size_t n)
+static void gelu(float *y, const float *x, size_t n)
 {
+#pragma GCC ivdep
     for (size_t i = 0; i < n; i++)
         y[i] = x[i] * gelu_gate(x[i]);
 }

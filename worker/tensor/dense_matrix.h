@@ -70,6 +70,7 @@ TILE(2, 2)
 TILE(12, 2)
 TILE(1, 4)
 TILE(2, 4)
+TILE(4, 4)
 TILE(6, 4)
 #elif LANES == 8
 TILE(1, 1)
@@ -88,8 +89,9 @@ static const struct {
     tile_fn fn;
 } tiles[] = {
 #if LANES == 16
-    {6, 4, tile_6_4}, {2, 4, tile_2_4}, {1, 4, tile_1_4},   {12, 2, tile_12_2},
-    {2, 2, tile_2_2}, {1, 2, tile_1_2}, {12, 1, tile_12_1}, {1, 1, tile_1_1},
+    {6, 4, tile_6_4}, {4, 4, tile_4_4},   {2, 4, tile_2_4},
+    {1, 4, tile_1_4}, {12, 2, tile_12_2}, {2, 2, tile_2_2},
+    {1, 2, tile_1_2}, {12, 1, tile_12_1}, {1, 1, tile_1_1},
 #elif LANES == 8
     {6, 2, tile_6_2}, {2, 2, tile_2_2}, {1, 2, tile_1_2}, {10, 1, tile_10_1}, {1, 1, tile_1_1},
 #else
@@ -99,18 +101,32 @@ static const struct {
 };
 enum { N_TILES = sizeof tiles / sizeof tiles[0] };
 
-// Columns that fill no vector: one chain at a time.
+// One column of some rows, so that as many chains go on side by side.
+ALWAYS void product_column(const struct tile *t, size_t i0, size_t rows, size_t j)
+{
+    float acc[8];
+    for (size_t i = 0; i < rows; i++)
+        acc[i] = t->from == TILE_MORE   ? t->c[(i0 + i) * t->ci + j]
+                 : t->from == TILE_BIAS ? t->start[j]
+                                        : 0;
+    const float *a = t->a + i0 * t->ai;
+    for (size_t k = 0; k < t->k; k++)
+        for (size_t i = 0; i < rows; i++)
+            acc[i] = fused(a[i * t->ai + k * t->ap], t->b[k * t->bp + j], acc[i]);
+    for (size_t i = 0; i < rows; i++)
+        t->c[(i0 + i) * t->ci + j] = acc[i];
+}
+
+// Columns that fill no vector.
 static void product_rest(const struct tile *t, size_t m, size_t n)
 {
-    for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < n; j++) {
-            float acc = t->from == TILE_MORE   ? t->c[i * t->ci + j]
-                        : t->from == TILE_BIAS ? t->start[j]
-                                               : 0;
-            for (size_t k = 0; k < t->k; k++)
-                acc = fused(t->a[i * t->ai + k * t->ap], t->b[k * t->bp + j], acc);
-            t->c[i * t->ci + j] = acc;
-        }
+    for (size_t j = 0; j < n; j++) {
+        size_t i = 0;
+        for (; i + 8 <= m; i += 8)
+            product_column(t, i, 8, j);
+        for (; i < m; i++)
+            product_column(t, i, 1, j);
+    }
 }
 
 // All rows of `cols` vectors of columns.

@@ -6,16 +6,21 @@
 #ifndef WORKER_TENSOR_DENSE_ROWS_H
 #define WORKER_TENSOR_DENSE_ROWS_H
 
+#include "worker/tensor/dense_attention.h"
+
+_Static_assert(KERNEL_LANES == (int)DENSE_LANES, "sums of a row use attention's parts");
 #define NORM_EPSILON 1e-5F
 
 // Sum of a row in 16 lanes; lane i takes elements i, i + 16, …
 ALWAYS float row_sum(const float *x, size_t n)
 {
-    float lane[KERNEL_LANES] = {0};
+    float lane[KERNEL_LANES];
+    vf acc[PARTS];
     size_t i = 0;
+    EACH_PART acc[u] = vf_of(0);
     for (; i + KERNEL_LANES <= n; i += KERNEL_LANES)
-        for (size_t j = 0; j < KERNEL_LANES; j++)
-            lane[j] += x[i + j];
+        EACH_PART acc[u] = acc[u] + vf_load(x + i + u * LANES);
+    EACH_PART vf_store(lane + u * LANES, acc[u]);
     for (size_t j = 0; i + j < n; j++)
         lane[j] += x[i + j];
     return kernels_tree(lane);
@@ -23,11 +28,14 @@ ALWAYS float row_sum(const float *x, size_t n)
 
 ALWAYS float row_dot(const float *x, const float *y, size_t n)
 {
-    float lane[KERNEL_LANES] = {0};
+    float lane[KERNEL_LANES];
+    vf acc[PARTS];
     size_t i = 0;
+    EACH_PART acc[u] = vf_of(0);
     for (; i + KERNEL_LANES <= n; i += KERNEL_LANES)
-        for (size_t j = 0; j < KERNEL_LANES; j++)
-            lane[j] = fused(x[i + j], y[i + j], lane[j]);
+        EACH_PART acc[u] =
+            vf_fma(vf_load(x + i + u * LANES), vf_load(y + i + u * LANES), acc[u]);
+    EACH_PART vf_store(lane + u * LANES, acc[u]);
     for (size_t j = 0; i + j < n; j++)
         lane[j] = fused(x[i + j], y[i + j], lane[j]);
     return kernels_tree(lane);
@@ -90,17 +98,19 @@ ALWAYS void far_add(vf *far, float at[][DENSE_LANES], const float *from, size_t 
     }
 }
 
-// Columns [v0, v0 + 16) of -A / n, whose points are turned into lanes once.
+// Columns [v0, v0 + 16) of -A / n, whose points are turned into lanes once.  What of the 16
+// lies behind column n goes into the row below, which is written after it.
 static void laplacian_columns(float *l, const float *x, size_t v0, size_t n, size_t f)
 {
     enum { FEATURES = 32 }; // at a time
     const float share = 1 / (float)n;
     const size_t left = n - v0 < DENSE_LANES ? n - v0 : DENSE_LANES;
-    float at[FEATURES][DENSE_LANES], row[DENSE_LANES];
+    float at[FEATURES][DENSE_LANES];
     const size_t whole = f < FEATURES ? f : FEATURES;
     to_lanes(at, x + v0 * f, f, left, whole);
     for (size_t i = 0; i < n; i++) {
         vf far[PARTS];
+        float row[DENSE_LANES], *to = l + i * n + v0;
         EACH_PART far[u] = vf_of(0);
         far_add(far, at, x + i * f, whole);
         for (size_t q = whole; q < f; q += FEATURES) {
@@ -112,14 +122,18 @@ static void laplacian_columns(float *l, const float *x, size_t v0, size_t n, siz
         EACH_PART vf_store(row + u * LANES, far[u]);
         for (size_t v = 0; v < DENSE_LANES; v++)
             row[v] = -share / (1 + __builtin_sqrtf(row[v]));
-        memcpy(l + i * n + v0, row, left * sizeof *row);
+        if (i * n + v0 + DENSE_LANES <= n * n)
+            memcpy(to, row, sizeof row);
+        else
+            memcpy(to, row, left * sizeof *row);
     }
 }
 
+// Columns that fill no 16 first: what they write too much lies in columns that follow.
 static void laplacian(float *l, const float *x, size_t n, size_t f)
 {
-    for (size_t v0 = 0; v0 < n; v0 += DENSE_LANES)
-        laplacian_columns(l, x, v0, n, f);
+    for (size_t k = dense_lanes(n) / DENSE_LANES; k-- > 0;)
+        laplacian_columns(l, x, k * DENSE_LANES, n, f);
     for (size_t u = 0; u < n; u++) {
         float *row = l + u * n;
         row[u] = 0;

@@ -3,6 +3,7 @@
 #include "worker/tensor/tape.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "worker/tensor/kernels.h"
 #include "worker/tensor/tape_state.h"
@@ -39,7 +40,8 @@ struct tape_var *tape_param(struct tape *t, float *x, float *g, size_t rows, siz
 
 struct tape_var *tape_input(struct tape *t, const float *x, size_t rows, size_t cols)
 {
-    float *own = arena_copy(t->arena, x, rows * cols * sizeof *x);
+    // A plain tape reads it only: `made` stays false.
+    float *own = t->plain ? (float *)x : arena_copy(t->arena, x, rows * cols * sizeof *x);
     return tape_param(t, own, NULL, rows, cols);
 }
 
@@ -47,7 +49,15 @@ struct tape_var *tape_new(struct tape *t, size_t rows, size_t cols)
 {
     float *x = arena_room(t->arena, rows * cols * sizeof *x);
     float *g = t->plain ? NULL : arena_alloc(t->arena, rows * cols * sizeof *g);
-    return tape_param(t, x, g, rows, cols);
+    struct tape_var *v = tape_param(t, x, g, rows, cols);
+    v->made = true;
+    return v;
+}
+
+// Where an operator that works element by element puts its result.
+static struct tape_var *result(struct tape *t, struct tape_var *x)
+{
+    return t->plain && x->made ? x : tape_new(t, x->rows, x->cols);
 }
 
 struct tape_note *tape_note(struct tape *t,
@@ -80,10 +90,10 @@ static void add_back(const struct tape_note *n, struct arena *scratch)
 struct tape_var *tape_add(struct tape *t, struct tape_var *x, struct tape_var *y)
 {
     assert(x->cols == y->cols && x->rows % y->rows == 0);
-    struct tape_var *v = tape_new(t, x->rows, x->cols);
+    struct tape_var *v = result(t, x);
     tape_note(t, add_back, v, x)->in[1] = y;
-    for (size_t i = 0; i < size_of(x); i++)
-        v->x[i] = x->x[i];
+    if (v != x)
+        memcpy(v->x, x->x, size_of(x) * sizeof *x->x);
     for (size_t r = 0; r < x->rows; r += y->rows)
         kernels_add(v->x + r * x->cols, y->x, size_of(y));
     return v;
@@ -117,7 +127,7 @@ static void tanh_back(const struct tape_note *n, struct arena *scratch)
 
 struct tape_var *tape_tanh(struct tape *t, struct tape_var *x)
 {
-    struct tape_var *v = tape_new(t, x->rows, x->cols);
+    struct tape_var *v = result(t, x);
     (void)tape_note(t, tanh_back, v, x);
     dense_tanh(v->x, x->x, size_of(x));
     return v;
@@ -132,7 +142,7 @@ static void gelu_back(const struct tape_note *n, struct arena *scratch)
 
 struct tape_var *tape_gelu(struct tape *t, struct tape_var *x)
 {
-    struct tape_var *v = tape_new(t, x->rows, x->cols);
+    struct tape_var *v = result(t, x);
     (void)tape_note(t, gelu_back, v, x);
     dense_gelu(v->x, x->x, size_of(x));
     return v;

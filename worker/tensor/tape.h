@@ -13,6 +13,7 @@
 #ifndef WORKER_TENSOR_TAPE_H
 #define WORKER_TENSOR_TAPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,12 +23,15 @@
 struct tape_var {
     float *x, *g;
     size_t rows, cols;
+    bool made; // by an operator
 };
 
 struct tape;
 
 struct tape *tape_begin(struct arena *a); // in the arena
-// The same values without gradients or notes: for use, not for learning.
+// The same values without gradients or notes: for use, not for learning.  There inputs are
+// borrowed, and tape_add, tape_tanh and tape_gelu write over an x that an operator made: no
+// other operator may read it after them.
 struct tape *tape_begin_plain(struct arena *a);
 void tape_back(struct tape *t); // after writing the last variables' g
 

@@ -209,7 +209,7 @@ tape_powers(struct tape *t, struct tape_var *x, const float *l, size_t n, unsign
     assert(n && x->rows % n == 0);
     struct tape_var *y = tape_new(t, x->rows, x->cols * (order + 1));
     struct tape_note *note = tape_note(t, powers_back, y, x);
-    note->data = arena_copy(t->arena, l, x->rows * n * sizeof *l);
+    note->data = t->plain ? l : arena_copy(t->arena, l, x->rows * n * sizeof *l);
     note->n = n;
     for (size_t r = 0; r < x->rows; r++)
         memcpy(y->x + r * y->cols, x->x + r * x->cols, x->cols * sizeof *x->x);
