@@ -14,6 +14,7 @@
 #include "common/utf8.h"
 #include "common/value.h"
 #include "common/yaml.h"
+#include "protocol/inline_prompts.h"
 #include "protocol/warm_study.h"
 #include "protocol/warm_table.h"
 
@@ -162,6 +163,33 @@ static uint32_t line_of(const char *p, size_t n)
     return line;
 }
 
+static bool is_attached(const struct value *job, const struct value *name)
+{
+    const struct value *files = value_find(job, "files");
+    for (uint32_t i = 0; files && files->type == VALUE_LIST && i < files->n; i++)
+        if (value_equal(&files->items[i], name))
+            return true;
+    return false;
+}
+
+// A file of prompts that travels by itself, of any size.
+static enum error patch_attached(const struct inline_source *s,
+                                 const struct value *name,
+                                 struct arena *a,
+                                 struct patch *p,
+                                 struct errtext *t)
+{
+    uint32_t n = 0;
+    size_t wrong;
+    enum error e = inline_count_prompts(beside(s, name, a), &n, t);
+    if (e)
+        return errtext_prefix(t, e, "%s:%u:%u: prompts", s->file, name->line, name->column);
+    buf_puts(&p->text, "{\"file\": ");
+    (void)!inline_scalar(&p->text, name->s, name->n, &wrong);
+    buf_printf(&p->text, ", \"count\": %u}", n);
+    return find_scalar(s, name, p, t);
+}
+
 static enum error patch_prompts(const struct inline_source *s,
                                 const struct value *name,
                                 struct arena *a,
@@ -185,9 +213,9 @@ static enum error patch_prompts(const struct inline_source *s,
     buf_puts(&p->text, "}");
     if (!e && (text.full || p->text.full))
         e = errtext_set(t, ERR_LIMIT,
-                        "%s: more than a job file can carry (%d MiB with escapes), expected "
-                        "several jobs of fewer prompts",
-                        path, YAML_BYTES_MAX >> 20);
+                        "%s: more than a job file can carry (%d MiB with escapes); attach it: "
+                        "files: [%.200s]",
+                        path, YAML_BYTES_MAX >> 20, name->s);
     buf_fini(&text);
     return e ? e : find_scalar(s, name, p, t);
 }
@@ -242,15 +270,6 @@ static enum error patch_trials(const struct inline_source *s,
 }
 
 // ---- all of it ---------------------------------------------------------------------------
-
-static bool is_attached(const struct value *job, const struct value *name)
-{
-    const struct value *files = value_find(job, "files");
-    for (uint32_t i = 0; files && files->type == VALUE_LIST && i < files->n; i++)
-        if (value_equal(&files->items[i], name))
-            return true;
-    return false;
-}
 
 static enum error patch_model(const struct inline_source *s,
                               const struct value *name,
@@ -407,7 +426,8 @@ static enum error make_patches(const struct inline_source *s,
     if (!generates && strcmp(name, "serve") != 0)
         return OK;
     if (generates && is_text(prompts))
-        e = patch_prompts(s, prompts, a, add_patch(ps), t);
+        e = (is_attached(job, prompts) ? patch_attached : patch_prompts)(s, prompts, a,
+                                                                         add_patch(ps), t);
     if (!e && is_text(model) && !is_attached(job, model))
         e = patch_model(s, model, a, add_patch(ps), t);
     return e;

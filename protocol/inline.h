@@ -4,7 +4,9 @@
 // A coordinator sees a job file's text and its attachments.  A job of these
 // kinds may name more files, found beside it:
 //
-//   prompts: FILE    (generate) becomes {file: FILE, jsonl: its text}, on the same line
+//   prompts: FILE    (generate) becomes {file: FILE, jsonl: its text}, on the same line;
+//                    where FILE is an attachment, {file: FILE, count: its prompts}, each
+//                    of which was read and found good
 //   model: PATH      (generate, serve) relative, there, and no attachment: becomes
 //                    absolute, since workers have another directory
 //   warm_start: FILE (search) a table, or an SQLite database of Optuna whose study is

@@ -81,7 +81,7 @@ struct workload_file {
     uint32_t mode;    // 0644 or 0755
 };
 
-// What a job gives to open(); lives as long as the state.
+// What a job gives to open(); all that it points to lives as long as the state.
 struct workload_job {
     uint64_t job;
     uint64_t seed;

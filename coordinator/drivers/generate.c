@@ -133,12 +133,26 @@ static const struct value *item_params(const struct generate *g, struct arena *a
     return params;
 }
 
+// Of a file that workers read: which of its prompts.
+static struct value params_of(const void *state, uint64_t item, struct arena *a)
+{
+    const struct generate *g = state;
+    struct value params = value_map(), prompt = value_map();
+
+    if (!g->attached)
+        return value_null();
+    value_set(a, &prompt, "file", value_str(a, g->attached));
+    value_set(a, &prompt, "index", value_uint(item));
+    value_set(a, &params, "prompt", prompt);
+    return params;
+}
+
 static void step(void *state, struct driver_output *out)
 {
     struct generate *g = state;
 
     out->n_items = g->n;
-    out->params = g->is_asked ? NULL : item_params(g, out->arena);
+    out->params = g->is_asked || g->attached ? NULL : item_params(g, out->arena);
     g->is_asked = true;
     if (g->n_told == g->n)
         generate_finish(g, out);
@@ -177,4 +191,5 @@ const struct driver generate_driver = {
     .tell = tell,
     .step = step,
     .restore = restore,
+    .params_of = params_of,
 };

@@ -3,7 +3,8 @@
 //
 //   prompts        a list of texts and of maps {id, text | tokens | messages,
 //                  add_special, parse_special}; or {file, jsonl}: such rows as the
-//                  lines of a file that the client has put in
+//                  lines of a file that the client has put in; or {file, count}:
+//                  one of the job's files, of so many prompts, that workers read
 //   shard          prompts that are worked on together (default 8)
 //
 // and the parameters of the workload `generate`.  Item i is prompt i; an item

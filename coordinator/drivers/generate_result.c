@@ -26,7 +26,7 @@ static void put_failed(struct generate *g, uint32_t i)
     struct arena *a = g->scratch;
     struct value v = value_map();
 
-    put(a, &v, "id", *value_find(&g->prompts.items[i], "id"));
+    put(a, &v, "id", g->attached ? value_uint(i) : *value_find(&g->prompts.items[i], "id"));
     put(a, &v, "error", value_str(a, g->rows[i].why));
     value_json(&v, &g->results);
 }

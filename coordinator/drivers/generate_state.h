@@ -16,8 +16,6 @@
 #include "coordinator/driver.h"
 #include "coordinator/spec.h"
 
-enum { GENERATE_PROMPTS_MAX = 1000000 };
-
 // What an item may return beside its row, and the artefact that all make together.
 enum generate_part { PART_LOGITS, PART_NLL, N_PARTS };
 extern const char *const generate_part_names[N_PARTS]; // "logits.f32", …
@@ -36,6 +34,7 @@ struct generate {
     struct arena *arena; // lives as long as the state
     struct arena *scratch;
     struct value prompts; // list of maps {id, text | …}: what item i is given
+    const char *attached; // or the job's file whose lines they are, which workers read
     uint32_t n;
     bool is_asked;
     struct generate_row *rows; // [n]

@@ -168,6 +168,31 @@ START_TEST(lines_of_a_file_are_prompts)
 }
 END_TEST
 
+START_TEST(prompts_of_an_attachment_are_named_by_their_place)
+{
+    start("{kind: generate, files: [p.jsonl], prompts: {file: p.jsonl, count: 3}}");
+    step();
+    ck_assert_uint_eq(out.n_items, 3);
+    ck_assert_ptr_null(out.params);
+    struct value params = generate_driver.params_of(state, 2, a);
+    const struct value *prompt = value_find(&params, "prompt");
+    ck_assert_str_eq(value_find(prompt, "file")->s, "p.jsonl");
+    ck_assert_int_eq(value_find(prompt, "index")->i, 2);
+    tell(0, 3, 1, false);
+    step();
+    ck_assert(out.finished);
+    ck_assert_ptr_nonnull(
+        strstr(out.blobs[0].bytes, "{\"id\":1,\"error\":\"too long\"}\n{\"id\":2,"));
+    ck_assert_int_eq(create("{kind: generate, prompts: {file: p.jsonl, count: 3}}"), ERR_PARSE);
+    ck_assert_ptr_nonnull(strstr(t.text, "'p.jsonl' is not among the job's files"));
+    ck_assert_int_eq(
+        create("{kind: generate, files: [p.jsonl], prompts: {file: p.jsonl, count: 0}}"),
+        ERR_PARSE);
+    start("{kind: generate, prompts: [a]}");
+    ck_assert_int_ne(generate_driver.params_of(state, 0, a).type, VALUE_MAP);
+}
+END_TEST
+
 START_TEST(the_order_of_answers_does_not_show)
 {
     start(FOUR);
@@ -310,6 +335,7 @@ int main(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, items_are_given_their_prompts);
     tcase_add_test(c, lines_of_a_file_are_prompts);
+    tcase_add_test(c, prompts_of_an_attachment_are_named_by_their_place);
     tcase_add_test(c, the_order_of_answers_does_not_show);
     tcase_add_test(c, the_result_adds_up);
     tcase_add_test(c, parts_are_listed_in_the_prompts_order);

@@ -222,6 +222,38 @@ START_TEST(what_cannot_be_read_is_named)
 }
 END_TEST
 
+#define BESIDE "kind: generate\nfiles: [p.jsonl]\nprompts: p.jsonl\n"
+
+START_TEST(prompts_that_are_attached_are_counted_and_stay_where_they_are)
+{
+    static const char lines[] = "\"a\"\n\n{\"text\": \"b\"}\r\n \n{\"tokens\": [1]}";
+    write_file("p.jsonl", lines, sizeof lines - 1);
+    ck_assert_msg(inline_job(BESIDE) == OK, "%s", t.text);
+    struct value v = parsed();
+    const struct value *prompts = value_find(&v, "prompts");
+    ck_assert_uint_eq(prompts->n, 2);
+    ck_assert_str_eq(value_find(prompts, "file")->s, "p.jsonl");
+    ck_assert_int_eq(value_find(prompts, "count")->i, 3);
+}
+END_TEST
+
+static const struct {
+    const char *lines, *why;
+} wrong_lines[] = {
+    {"\"a\"\n{\"txt\": 1}\n", "p.jsonl:2: unknown key 'txt', did you mean 'text'?"},
+    {"\"a\"\n\n{\n", "p.jsonl:3: "},
+    {"7\n", "p.jsonl:1: a prompt is an integer, expected a text or a map"},
+    {"\n \n", "p.jsonl: no prompt in it"},
+};
+
+START_TEST(a_mistake_in_attached_prompts_is_known_at_once)
+{
+    write_file("p.jsonl", wrong_lines[_i].lines, strlen(wrong_lines[_i].lines));
+    ck_assert_int_eq(inline_job(BESIDE), ERR_PARSE);
+    ck_assert_msg(strstr(t.text, wrong_lines[_i].why) != NULL, "%d: %s", _i, t.text);
+}
+END_TEST
+
 START_TEST(more_than_a_job_file_carries_is_refused)
 {
     size_t n = YAML_BYTES_MAX - 4;
@@ -229,7 +261,7 @@ START_TEST(more_than_a_job_file_carries_is_refused)
     memset(big, 'x', n);
     write_file("p.jsonl", big, n);
     ck_assert_int_eq(inline_job("kind: generate\nprompts: p.jsonl\n"), ERR_LIMIT);
-    ck_assert_ptr_nonnull(strstr(t.text, "several jobs of fewer prompts"));
+    ck_assert_ptr_nonnull(strstr(t.text, "attach it: files: [p.jsonl]"));
     mem_free(big);
 }
 END_TEST
@@ -247,6 +279,9 @@ int main(void)
     tcase_add_test(c, a_prior_takes_circuits_and_tables);
     tcase_add_test(c, what_cannot_be_read_is_named);
     tcase_add_test(c, more_than_a_job_file_carries_is_refused);
+    tcase_add_test(c, prompts_that_are_attached_are_counted_and_stay_where_they_are);
+    tcase_add_loop_test(c, a_mistake_in_attached_prompts_is_known_at_once, 0,
+                        sizeof wrong_lines / sizeof wrong_lines[0]);
     suite_add_tcase(s, c);
     return harness_run(s);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "worker/evaluate/evaluate.h"
+#include "worker/evaluate/generate_file.h"
 #include "worker/evaluate/generate_state.h"
 #include "worker/evaluate/model_params.h"
 #include "worker/experts/chat.h"
@@ -185,6 +186,7 @@ static void close_generate(void *state)
     struct generator *g = state;
     if (!g)
         return;
+    generate_file_close(g->prompts);
     prefix_destroy(g->prefix);
     engine_destroy(g->engine);
     sampler_destroy(g->sampler);
@@ -202,6 +204,7 @@ static enum error open_generate(const struct workload_job *job, void **out, stru
     g->params = job->params;
     g->seed = job->seed;
     g->scratch = job->scratch;
+    g->job = *job;
     enum error e = read_options(g, job->params, t);
     if (!e && (e = open_model(g, find_model(job, g->arena), t)))
         e = blame_of(e);
@@ -261,12 +264,32 @@ static enum error read_item(struct generator *g,
     return e;
 }
 
+// The prompt itself, or, of one that stands in a file, what stands there.
+static enum error find_prompt(struct generator *g,
+                              const struct value **prompt,
+                              struct arena *a,
+                              struct errtext *t)
+{
+    const struct value *file = value_find(*prompt, "file"), *at = value_find(*prompt, "index");
+    struct value *row = arena_alloc(a, sizeof *row);
+    if (!file || file->type != VALUE_STR || !at || at->type != VALUE_INT)
+        return OK;
+    enum error e = OK;
+    if (!g->prompts)
+        e = generate_file_open(&g->job, file->s, &g->prompts, t);
+    if (!e)
+        e = generate_file_row(g->prompts, at->u, a, row, t);
+    *prompt = row;
+    return e;
+}
+
 static void begin(struct generator *g, struct run *r, struct stream *s, uint32_t i)
 {
     const struct value *over = r->overrides ? r->overrides[i] : NULL;
     const struct value *prompt = evaluate_find(over, g->params, "prompt");
-    const struct value *id = value_find(prompt, "id");
     struct errtext t;
+    enum error e = find_prompt(g, &prompt, r->arena, &t);
+    const struct value *id = e ? NULL : value_find(prompt, "id");
     struct value *number = arena_alloc(r->arena, sizeof *number);
     *number = value_uint(r->first + i);
     *s = (struct stream){.i = i, .item = r->first + i, .id = id ? id : number, .finish = ""};
@@ -275,7 +298,7 @@ static void begin(struct generator *g, struct run *r, struct stream *s, uint32_t
     buf_init(&s->logprobs, SIZE_MAX / 4);
     tokenizer_stream_init(&s->bytes, g->tokenizer, TOKENIZER_REPLACE);
     r->named[i] = value_null();
-    if (read_item(g, over, prompt, s, &t))
+    if (e || read_item(g, over, prompt, s, &t))
         fail_item(r, s, &t);
     else
         make_room(g, s, over);

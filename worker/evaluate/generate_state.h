@@ -45,6 +45,8 @@ struct generator {
     struct generate_options o;
     uint64_t seed;
     const char *scratch;
+    struct workload_job job;
+    struct generate_file *prompts; // where they are lines of one of its files
     const struct generate_model *opened; // shared; has the two
     const struct model *model;
     struct tokenizer *tokenizer;
