@@ -23,7 +23,7 @@ enum {
 
 struct arguments {
     struct target target;
-    const char *output, *day, *tree;
+    const char *output, *day, *tree, *since;
 };
 
 static const struct option_row rows[] = {
@@ -36,6 +36,9 @@ static const struct option_row rows[] = {
      "say which parameters of a sweep's grid are sensitivity and trade-off points, and which "
      "scenarios of this utility tree are at risk",
      0, 0, offsetof(struct arguments, tree)},
+    {"since", 0, OPTION_STR, "JOB", NULL,
+     "with --tree: what has changed since this sweep, an earlier turn of the same study", 0, 0,
+     offsetof(struct arguments, since)},
     {0},
 };
 
@@ -183,7 +186,26 @@ static enum error put_data(const struct arguments *g,
     return !e && out->full ? errtext_set(t, ERR_LIMIT, "the page would be too large") : e;
 }
 
+static enum error put_changes(const struct arguments *g,
+                              struct caller *c,
+                              const struct value *document,
+                              const struct utility *u,
+                              struct arena *a,
+                              struct buf *out,
+                              struct errtext *t)
+{
+    struct value args = value_map(), before;
+
+    (void)value_set(a, &args, "job", value_str(a, g->since));
+    enum error e = caller_call(c, "results", &args, a, &before, t);
+    if (e)
+        return e;
+    buf_printf(out, "\nsince %s\n", g->since);
+    return tradeoff_changes(&before, document, u, a, out, t);
+}
+
 static enum error put_tree(const struct arguments *g,
+                           struct caller *c,
                            const struct value *document,
                            struct arena *a,
                            struct errtext *t)
@@ -195,6 +217,8 @@ static enum error put_tree(const struct arguments *g,
         return e;
     buf_init(&out, PAGE_MAX);
     e = tradeoff_text(document, u, a, &out, t);
+    if (!e && g->since)
+        e = put_changes(g, c, document, u, a, &out, t);
     if (!e)
         fputs(buf_cstr(&out), g->target.json ? stderr : stdout);
     buf_fini(&out);
@@ -222,7 +246,7 @@ static enum error report(const struct arguments *g, const char *job, struct errt
             printf("%s\n", path);
     }
     if (!e && g->tree)
-        e = put_tree(g, &document, a, t);
+        e = put_tree(g, c, &document, a, t);
     caller_close(c);
     buf_fini(&data);
     arena_destroy(a);
@@ -238,12 +262,16 @@ static int run(const struct command *self, int argc, char **argv)
         return status;
     if (!command_arguments(self, n_args, 1, 1))
         return STATUS_USAGE;
+    if (g.since && !g.tree) {
+        errtext_set(&t, ERR_INVALID, "--since needs --tree: the scenarios to compare by");
+        return command_fail(ERR_INVALID, &t);
+    }
     return command_fail(report(&g, argv[0], &t), &t);
 }
 
 const struct command cmd_report = {
     .name = "report",
-    .usage = "JOB [-o FILE] [--day TRACE.jsonl] [--tree TREE.yaml] [options]",
+    .usage = "JOB [-o FILE] [--day TRACE.jsonl] [--tree TREE.yaml [--since JOB]] [options]",
     .help = "write a page about a job",
     .about = "Writes one HTML file with what came of a job: tables, distributions, curves, "
              "fronts, and of a fleet's day the map.  It needs no network.",
