@@ -186,22 +186,27 @@ static enum error put_data(const struct arguments *g,
     return !e && out->full ? errtext_set(t, ERR_LIMIT, "the page would be too large") : e;
 }
 
-static enum error put_changes(const struct arguments *g,
-                              struct caller *c,
+// Against the utility tree, of a job's final document.
+struct against {
+    struct caller *c;
+    const struct utility *u;
+    struct arena *a;
+};
+
+static enum error put_changes(const struct against *x,
+                              const char *since,
                               const struct value *document,
-                              const struct utility *u,
-                              struct arena *a,
                               struct buf *out,
                               struct errtext *t)
 {
     struct value args = value_map(), before;
 
-    (void)value_set(a, &args, "job", value_str(a, g->since));
-    enum error e = caller_call(c, "results", &args, a, &before, t);
+    (void)value_set(x->a, &args, "job", value_str(x->a, since));
+    enum error e = caller_call(x->c, "results", &args, x->a, &before, t);
     if (e)
         return e;
-    buf_printf(out, "\nsince %s\n", g->since);
-    return tradeoff_changes(&before, document, u, a, out, t);
+    buf_printf(out, "\nsince %s\n", since);
+    return tradeoff_changes(&before, document, x->u, x->a, out, t);
 }
 
 static enum error put_tree(const struct arguments *g,
@@ -211,6 +216,7 @@ static enum error put_tree(const struct arguments *g,
                            struct errtext *t)
 {
     struct utility *u = arena_alloc(a, sizeof *u);
+    const struct against x = {c, u, a};
     struct buf out;
     enum error e = utility_read(g->tree, a, u, t);
     if (e)
@@ -218,7 +224,7 @@ static enum error put_tree(const struct arguments *g,
     buf_init(&out, PAGE_MAX);
     e = tradeoff_text(document, u, a, &out, t);
     if (!e && g->since)
-        e = put_changes(g, c, document, u, a, &out, t);
+        e = put_changes(&x, g->since, document, &out, t);
     if (!e)
         fputs(buf_cstr(&out), g->target.json ? stderr : stdout);
     buf_fini(&out);
