@@ -15,7 +15,7 @@ set -eu
 
 build="make gcc libc6-dev pkg-config libzmq3-dev libmsgpack-dev libsqlite3-dev
        libsodium-dev libfyaml-dev libpcre2-dev libmicrohttpd-dev libopenmpi-dev
-       libgsl-dev libhwloc-dev"
+       libgsl-dev libhwloc-dev zlib1g-dev"
 run="openmpi-bin berkeley-abc procps curl"
 tests="check util-linux python3"
 lint="clang clang-format clang-tidy shellcheck"

@@ -30,6 +30,7 @@ const struct workload *const workloads[] = {
     &workload_compose,
     &workload_rts,
     &workload_heuristic,
+    &workload_images,
     &workload_graph,
     &workload_capset,
     NULL,

@@ -23,7 +23,7 @@ enum {
 
 struct arguments {
     struct target target;
-    const char *output, *day, *tree;
+    const char *output, *day, *tree, *since;
 };
 
 static const struct option_row rows[] = {
@@ -36,6 +36,9 @@ static const struct option_row rows[] = {
      "say which parameters of a sweep's grid are sensitivity and trade-off points, and which "
      "scenarios of this utility tree are at risk",
      0, 0, offsetof(struct arguments, tree)},
+    {"since", 0, OPTION_STR, "JOB", NULL,
+     "with --tree: what has changed since this sweep, an earlier turn of the same study", 0, 0,
+     offsetof(struct arguments, since)},
     {0},
 };
 
@@ -183,18 +186,45 @@ static enum error put_data(const struct arguments *g,
     return !e && out->full ? errtext_set(t, ERR_LIMIT, "the page would be too large") : e;
 }
 
+// Against the utility tree, of a job's final document.
+struct against {
+    struct caller *c;
+    const struct utility *u;
+    struct arena *a;
+};
+
+static enum error put_changes(const struct against *x,
+                              const char *since,
+                              const struct value *document,
+                              struct buf *out,
+                              struct errtext *t)
+{
+    struct value args = value_map(), before;
+
+    (void)value_set(x->a, &args, "job", value_str(x->a, since));
+    enum error e = caller_call(x->c, "results", &args, x->a, &before, t);
+    if (e)
+        return e;
+    buf_printf(out, "\nsince %s\n", since);
+    return tradeoff_changes(&before, document, x->u, x->a, out, t);
+}
+
 static enum error put_tree(const struct arguments *g,
+                           struct caller *c,
                            const struct value *document,
                            struct arena *a,
                            struct errtext *t)
 {
     struct utility *u = arena_alloc(a, sizeof *u);
+    const struct against x = {c, u, a};
     struct buf out;
     enum error e = utility_read(g->tree, a, u, t);
     if (e)
         return e;
     buf_init(&out, PAGE_MAX);
     e = tradeoff_text(document, u, a, &out, t);
+    if (!e && g->since)
+        e = put_changes(&x, g->since, document, &out, t);
     if (!e)
         fputs(buf_cstr(&out), g->target.json ? stderr : stdout);
     buf_fini(&out);
@@ -222,7 +252,7 @@ static enum error report(const struct arguments *g, const char *job, struct errt
             printf("%s\n", path);
     }
     if (!e && g->tree)
-        e = put_tree(g, &document, a, t);
+        e = put_tree(g, c, &document, a, t);
     caller_close(c);
     buf_fini(&data);
     arena_destroy(a);
@@ -238,12 +268,16 @@ static int run(const struct command *self, int argc, char **argv)
         return status;
     if (!command_arguments(self, n_args, 1, 1))
         return STATUS_USAGE;
+    if (g.since && !g.tree) {
+        errtext_set(&t, ERR_INVALID, "--since needs --tree: the scenarios to compare by");
+        return command_fail(ERR_INVALID, &t);
+    }
     return command_fail(report(&g, argv[0], &t), &t);
 }
 
 const struct command cmd_report = {
     .name = "report",
-    .usage = "JOB [-o FILE] [--day TRACE.jsonl] [--tree TREE.yaml] [options]",
+    .usage = "JOB [-o FILE] [--day TRACE.jsonl] [--tree TREE.yaml [--since JOB]] [options]",
     .help = "write a page about a job",
     .about = "Writes one HTML file with what came of a job: tables, distributions, curves, "
              "fronts, and of a fleet's day the map.  It needs no network.",

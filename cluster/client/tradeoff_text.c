@@ -96,10 +96,10 @@ static const char *direction(double effect)
     return effect > TRADEOFF_MOVES ? "better" : effect < -TRADEOFF_MOVES ? "worse" : "-";
 }
 
+static const char *const kinds[] = {"neither", "sensitivity point", "trade-off point"};
+
 static void put_points(const struct study *s, struct buf *out)
 {
-    static const char *const kinds[] = {"neither", "sensitivity point", "trade-off point"};
-
     buf_printf(out, "%-20s %-18s", "parameter", "what it is");
     for (uint32_t a = 0; a < s->t.n_attributes; a++)
         buf_printf(out, " %22s", s->attributes[a]);
@@ -112,23 +112,32 @@ static void put_points(const struct study *s, struct buf *out)
     buf_puts(out, "\n");
 }
 
+// "no risk", "at risk from a, b", "broken at the base"
+static void put_risk(const struct study *s, const struct utility_scenario *x, struct buf *out)
+{
+    uint32_t a = 0, n = 0;
+
+    while (strcmp(s->attributes[a], x->attribute) != 0)
+        a++;
+    if (tradeoff_breaks(&s->t, x, 0, a)) {
+        buf_puts(out, "broken at the base");
+        return;
+    }
+    for (uint32_t p = 0; p < s->t.n_params; p++)
+        if (tradeoff_risk(&s->t, x, 0, p, a))
+            buf_printf(out, "%s%s", n++ ? ", " : "at risk from ", s->params[p]);
+    if (!n)
+        buf_puts(out, "no risk");
+}
+
 static void put_risks(const struct study *s, const struct utility *u, struct buf *out)
 {
     for (uint32_t i = 0; i < u->n; i++) {
         const struct utility_scenario *x = &u->scenarios[i];
-        uint32_t a = 0, n = 0;
-        while (strcmp(s->attributes[a], x->attribute) != 0)
-            a++;
         buf_printf(out, "%s (%s %s %g, importance %g): ", x->name, x->attribute,
                    x->at_most ? "at most" : "at least", x->bound, x->importance);
-        if (tradeoff_breaks(&s->t, x, 0, a)) {
-            buf_puts(out, "broken at the base\n");
-            continue;
-        }
-        for (uint32_t p = 0; p < s->t.n_params; p++)
-            if (tradeoff_risk(&s->t, x, 0, p, a))
-                buf_printf(out, "%s%s", n++ ? ", " : "at risk from ", s->params[p]);
-        buf_puts(out, n ? "\n" : "no risk\n");
+        put_risk(s, x, out);
+        buf_puts(out, "\n");
     }
 }
 
@@ -150,5 +159,79 @@ enum error tradeoff_text(const struct value *document,
     for (uint32_t i = 0; i < s->t.n_rows; i++)
         n += tradeoff_is_front(&s->t, i);
     buf_printf(out, "not beaten: %" PRIu32 " of %" PRIu32 " points\n", n, s->t.n_rows);
+    return OK;
+}
+
+// ---- what changed ----------------------------------------------------------------------
+static const char *kind_of(const struct study *s, const char *param)
+{
+    for (uint32_t p = 0; p < s->t.n_params; p++)
+        if (strcmp(s->params[p], param) == 0)
+            return kinds[tradeoff_kind(&s->t, p)];
+    return NULL;
+}
+
+static uint32_t
+put_kind_change(const char *param, const char *was, const char *is, struct buf *out)
+{
+    if (was && is && strcmp(was, is) == 0)
+        return 0;
+    if (was && is)
+        buf_printf(out, "%s: was %s, is %s\n", param, was, is);
+    else
+        buf_printf(out, "%s: %s, %s\n", param, is ? "new" : "gone", is ? is : was);
+    return 1;
+}
+
+static uint32_t put_risk_changes(const struct study *before,
+                                 const struct study *now,
+                                 const struct utility *u,
+                                 struct buf *out)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < u->n; i++) {
+        struct buf was, is;
+        buf_init(&was, SIZE_MAX);
+        buf_init(&is, SIZE_MAX);
+        put_risk(before, &u->scenarios[i], &was);
+        put_risk(now, &u->scenarios[i], &is);
+        if (strcmp(buf_cstr(&was), buf_cstr(&is)) != 0) {
+            buf_printf(out, "%s: was %s, is %s\n", u->scenarios[i].name, buf_cstr(&was),
+                       buf_cstr(&is));
+            n++;
+        }
+        buf_fini(&was);
+        buf_fini(&is);
+    }
+    return n;
+}
+
+enum error tradeoff_changes(const struct value *before,
+                            const struct value *now,
+                            const struct utility *u,
+                            struct arena *a,
+                            struct buf *out,
+                            struct errtext *t)
+{
+    struct study *old = arena_alloc(a, sizeof *old), *new = arena_alloc(a, sizeof *new);
+    uint32_t n = 0;
+
+    take_attributes(old, u);
+    take_attributes(new, u);
+    enum error e = take_points(old, before, a, t);
+    if (!e)
+        e = take_points(new, now, a, t);
+    if (e)
+        return e;
+    for (uint32_t p = 0; p < new->t.n_params; p++)
+        n += put_kind_change(new->params[p], kind_of(old, new->params[p]),
+                             kinds[tradeoff_kind(&new->t, p)], out);
+    for (uint32_t p = 0; p < old->t.n_params; p++)
+        if (!kind_of(new, old->params[p]))
+            n += put_kind_change(old->params[p], kinds[tradeoff_kind(&old->t, p)], NULL, out);
+    n += put_risk_changes(old, new, u, out);
+    if (!n)
+        buf_puts(out, "nothing changed\n");
     return OK;
 }

@@ -18,4 +18,14 @@ MUST_CHECK enum error tradeoff_text(const struct value *document,
                                     struct buf *out,
                                     struct errtext *t);
 
+// What differs from an earlier one (ATRAF's spiral: iteration n against n - 1): parameters
+// that became another kind of point, scenarios whose risk changed.  Both against the same
+// tree; a parameter of one document alone is named as new or gone.
+MUST_CHECK enum error tradeoff_changes(const struct value *before,
+                                       const struct value *now,
+                                       const struct utility *u,
+                                       struct arena *a,
+                                       struct buf *out,
+                                       struct errtext *t);
+
 #endif

@@ -15,7 +15,7 @@
 //   large     a program beyond the space's size
 //   long      an answer of 5,000 bytes
 //   flood     a body without end
-//   slow      nothing for a minute
+//   slow      nothing
 //   mixed     one of those by the hash, good ones most often
 #include <arpa/inet.h>
 #include <signal.h>
@@ -123,7 +123,7 @@ static void respond(int fd, const char *mode, const char *head, uint32_t hash)
         text[LONG] = 0;
         complete(fd, text);
     } else if (strcmp(mode, "slow") == 0) {
-        (void)sleep(60);
+        (void)recv(fd, text, 1, 0); // until the client has had enough
     } else if (strcmp(mode, "garbage") == 0) {
         answer(fd, "200 OK", "<html>{\"choices\": [}");
     } else if (strcmp(mode, "prose") == 0) {

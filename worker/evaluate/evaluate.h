@@ -34,6 +34,7 @@ extern const struct workload workload_judge;
 extern const struct workload workload_compose;
 extern const struct workload workload_rts;
 extern const struct workload workload_heuristic;
+extern const struct workload workload_images;
 extern const struct workload workload_graph;
 extern const struct workload workload_capset;
 
