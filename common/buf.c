@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "common/buf.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +44,14 @@ uint8_t *buf_reserve(struct buf *b, size_t n)
     b->n += n;
     b->bytes[b->n] = 0;
     return at;
+}
+
+void buf_trim(struct buf *b, size_t n)
+{
+    assert(n <= b->n);
+    b->n -= n;
+    if (b->bytes)
+        b->bytes[b->n] = 0;
 }
 
 void buf_put(struct buf *b, const void *p, size_t n)

@@ -30,7 +30,8 @@ void buf_put(struct buf *b, const void *p, size_t n);
 void buf_puts(struct buf *b, const char *s);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 uint8_t *buf_reserve(struct buf *b,
-                     size_t n); // n bytes to fill at the end; NULL past the limit
+                     size_t n);         // n bytes to fill at the end; NULL past the limit
+void buf_trim(struct buf *b, size_t n); // the last n bytes are none
 // The rest of a file, until it is full.  False: it could not be read (errno).
 bool buf_read(struct buf *b, FILE *f);
 const char *buf_cstr(const struct buf *b); // "" when empty

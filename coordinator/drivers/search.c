@@ -16,6 +16,7 @@
 #include "coordinator/drivers/search_state.h"
 #include "coordinator/drivers/told.h"
 #include "coordinator/spec.h"
+#include "protocol/message.h"
 
 static void destroy(void *state);
 
@@ -40,6 +41,8 @@ static enum error create(const struct driver_setup *setup, void **state, struct 
     s->arena = arena_create();
     s->scratch = arena_create();
     map_init(&s->asked_warm);
+    buf_init(&s->text, UINT32_MAX);
+    buf_init(&s->lines, SIZE_MAX / 4);
     enum error e = search_parse(s, setup, t);
     if (e) {
         destroy(s);
@@ -62,6 +65,8 @@ static void destroy(void *state)
     if (s->history.walk)
         history_fini(&s->history);
     map_fini(&s->asked_warm);
+    buf_fini(&s->text);
+    buf_fini(&s->lines);
     mem_free(s->trials);
     mem_free(s->best);
     mem_free(s->curve);
@@ -279,6 +284,20 @@ static bool answers(const void *state, uint64_t item)
     return item < s->n_asked && s->trials[item].is_copy;
 }
 
+// The params of the trials that nobody was told of.
+static const struct bin *pack_new(struct search *s, uint32_t n, struct arena *a)
+{
+    struct bin *list = arena_alloc(a, n * sizeof *list);
+
+    for (uint32_t i = 0; i < n; i++) {
+        buf_reset(&s->text);
+        space_write(s->space, &search_record(s, s->n_reported + i)->point, SPACE_PACKED,
+                    s->scratch, &s->text);
+        list[i] = (struct bin){arena_copy(a, s->text.bytes, s->text.n), (uint32_t)s->text.n};
+    }
+    return list;
+}
+
 static void step(void *state, struct driver_output *out)
 {
     struct search *s = state;
@@ -292,12 +311,9 @@ static void step(void *state, struct driver_output *out)
     advance(s);
     arena_reset(s->scratch);
     uint32_t n_new = s->n_asked - s->n_reported;
-    struct value *params = arena_alloc(out->arena, (n_new + 1) * sizeof *params);
-    for (uint32_t i = 0; i < n_new; i++)
-        params[i] =
-            space_decode(s->space, &search_record(s, s->n_reported + i)->point, out->arena);
+    if (n_new)
+        out->packed = pack_new(s, n_new, out->arena);
     out->n_items = s->n_reported = s->n_asked;
-    out->params = n_new ? params : NULL;
     out->n_expected = s->is_exhausted ? s->n_asked : s->n_trials;
     out->waits_for = s->n_scored < s->n_asked ? s->n_scored : 0;
     if (s->has_news)

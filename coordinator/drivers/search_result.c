@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 #include "common/buf.h"
-#include "common/hash.h"
 #include "common/mem.h"
 #include "coordinator/drivers/search_state.h"
 
@@ -162,17 +162,18 @@ struct value search_progress(const struct search *s, struct arena *a)
 }
 
 // One line of JSON a trial, in order.
-static void write_history(struct search *s, struct buf *out)
+static void write_history(const struct search *s, struct buf *out)
 {
     for (uint32_t i = 0; i < s->n_scored; i++) {
-        const struct score *score = &search_record(s, i)->score;
-        struct value v = trial_value(s, i, s->scratch);
-        put(s->scratch, &v, "state", value_str(s->scratch, verdicts[score->verdict]));
+        const struct record *r = search_record(s, i);
+        buf_printf(out, "{\"trial\":%" PRIu32 ",\"params\":", i);
+        space_write(s->space, &r->point, SPACE_JSON, s->scratch, out);
+        buf_puts(out, ",\"metrics\":");
+        value_json(&search_outcome(s, i)->metrics, out);
+        buf_printf(out, ",\"state\":\"%s\"", verdicts[r->score.verdict]);
         if (s->trials[i].is_copy)
-            put(s->scratch, &v, "memo", value_uint(s->trials[i].of));
-        value_json(&v, out);
-        buf_puts(out, "\n");
-        arena_reset(s->scratch);
+            buf_printf(out, ",\"memo\":%" PRIu32, s->trials[i].of);
+        buf_puts(out, "}\n");
     }
 }
 
@@ -226,18 +227,13 @@ void search_finish(struct search *s, struct driver_output *out)
 {
     struct arena *a = out->arena;
     struct value v = value_map();
-    struct buf history;
     char hex[65];
 
-    buf_init(&history, SIZE_MAX);
-    write_history(s, &history);
-    struct driver_blob *blob = arena_alloc(a, sizeof *blob);
-    blob->name = "history.jsonl";
-    blob->n = history.n;
-    blob->bytes = arena_copy(a, history.n ? history.bytes : (const void *)"", history.n);
-    buf_fini(&history);
-    struct sha256 hash = sha256_of(blob->bytes, blob->n);
-    sha256_hex(&hash, hex);
+    buf_reset(&s->lines);
+    write_history(s, &s->lines);
+    out->blobs = arena_alloc(a, sizeof *out->blobs);
+    out->n_blobs = 0;
+    driver_add_blob(out, "history.jsonl", &s->lines, hex);
 
     put_best(s, UINT32_MAX, &v, a);
     put(a, &v, "trials", value_uint(s->n_scored));
@@ -256,6 +252,4 @@ void search_finish(struct search *s, struct driver_output *out)
         out->why_failed = "every trial failed";
     if (!s->is_reproducible)
         out->why_no_digest = "the job says reproducible: false";
-    out->blobs = blob;
-    out->n_blobs = 1;
 }

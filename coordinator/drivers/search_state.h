@@ -7,6 +7,7 @@
 #ifndef COORDINATOR_DRIVERS_SEARCH_STATE_H
 #define COORDINATOR_DRIVERS_SEARCH_STATE_H
 
+#include "common/buf.h"
 #include "coordinator/driver.h"
 #include "coordinator/search/algorithm.h"
 
@@ -54,6 +55,8 @@ struct search {
     // Of one objective: the trials that were the best of all before them.
     uint32_t n_curve, cap_curve;
     uint32_t *curve;
+    struct buf text;  // of one point
+    struct buf lines; // the history, when finished
 };
 
 // An algorithm that asks so many known points one behind the other has no others.
