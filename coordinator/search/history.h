@@ -24,6 +24,7 @@ struct record {
 };
 
 struct prior;
+struct gene_block;
 
 struct history {
     const struct space *space;
@@ -37,9 +38,10 @@ struct history {
     uint32_t n_told;
     uint32_t cap;
     struct record *records;
-    struct map by_key; // a point's key -> its first record
-    struct walk *walk; // for whoever asks
-    struct arena *arena;
+    struct map by_key;         // a point's key -> its first record
+    struct walk *walk;         // for whoever asks
+    struct arena *arena;       // the first genes
+    struct gene_block *blocks; // what came when those were many
 };
 
 void history_init(struct history *h,
