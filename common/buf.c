@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "common/buf.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,26 +43,6 @@ uint8_t *buf_reserve(struct buf *b, size_t n)
     b->n += n;
     b->bytes[b->n] = 0;
     return at;
-}
-
-void buf_trim(struct buf *b, size_t n)
-{
-    assert(n <= b->n);
-    b->n -= n;
-    if (b->bytes)
-        b->bytes[b->n] = 0;
-}
-
-void buf_put(struct buf *b, const void *p, size_t n)
-{
-    uint8_t *at = buf_reserve(b, n);
-    if (at && n)
-        memcpy(at, p, n);
-}
-
-void buf_puts(struct buf *b, const char *s)
-{
-    buf_put(b, s, strlen(s));
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

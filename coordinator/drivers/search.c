@@ -17,8 +17,18 @@
 #include "coordinator/drivers/told.h"
 #include "coordinator/spec.h"
 #include "protocol/message.h"
+#include "protocol/pack.h"
 
 static void destroy(void *state);
+
+static void tell_next(struct search *s)
+{
+    uint32_t record = history_tell(&s->history);
+    if (record >= s->history.n_warm)
+        search_told(s, record - s->history.n_warm);
+    if (s->algorithm->tell)
+        s->algorithm->tell(s->chooser, record);
+}
 
 // A fresh algorithm, told what the old one knew.
 static void start_algorithm(struct search *s, uint32_t n_told)
@@ -26,12 +36,10 @@ static void start_algorithm(struct search *s, uint32_t n_told)
     if (s->chooser)
         s->algorithm->destroy(s->chooser);
     s->history.n_told = 0;
+    search_forget_told(s);
     s->chooser = s->algorithm->create(&s->history, s->knobs);
-    while (s->history.n_told < n_told) {
-        uint32_t record = history_tell(&s->history);
-        if (s->algorithm->tell)
-            s->algorithm->tell(s->chooser, record);
-    }
+    while (s->history.n_told < n_told)
+        tell_next(s);
 }
 
 static enum error create(const struct driver_setup *setup, void **state, struct errtext *t)
@@ -40,6 +48,7 @@ static enum error create(const struct driver_setup *setup, void **state, struct 
 
     s->arena = arena_create();
     s->scratch = arena_create();
+    s->requests = arena_create();
     map_init(&s->asked_warm);
     buf_init(&s->text, UINT32_MAX);
     buf_init(&s->lines, SIZE_MAX / 4);
@@ -70,6 +79,8 @@ static void destroy(void *state)
     mem_free(s->trials);
     mem_free(s->best);
     mem_free(s->curve);
+    mem_free(s->asking);
+    arena_destroy(s->requests);
     arena_destroy(s->arena);
     arena_destroy(s->scratch);
     mem_free(s);
@@ -125,7 +136,9 @@ static void restore(void *state, uint64_t item, const struct value *params)
 {
     struct search *s = state;
     struct errtext t;
-    struct spec at = spec_of(params, "journal", &t);
+    struct trial asked;
+    struct value point = search_strip(s, params, &asked);
+    struct spec at = spec_of(&point, "journal", &t);
 
     if (item != s->n_asked)
         return;
@@ -133,6 +146,10 @@ static void restore(void *state, uint64_t item, const struct value *params)
     if (space_encode(s->space, &at, s->history.walk, &s->next))
         s->next.n = 0;
     add_trial(s, &s->next);
+    if (asked.asks && !s->trials[item].is_copy) {
+        s->trials[item].asks = true;
+        s->trials[item].of = asked.of;
+    }
     s->n_reported = s->n_asked;
 }
 
@@ -233,15 +250,11 @@ static bool ask_next(struct search *s)
         return false;
     else if (algorithm_ask(s->algorithm, s->chooser, &s->history, s->n_asked, &s->next))
         return false;
+    bool is_enqueued = s->n_asked < s->n_enqueued;
     add_trial(s, p);
+    if (!is_enqueued)
+        search_asked(s, s->n_asked - 1);
     return true;
-}
-
-static void tell_next(struct search *s)
-{
-    uint32_t record = history_tell(&s->history);
-    if (s->algorithm->tell)
-        s->algorithm->tell(s->chooser, record);
 }
 
 // Is enough told for the next trial, by the window and by the algorithm?
@@ -258,6 +271,13 @@ static void score_known(struct search *s)
         search_score(s, s->n_scored++);
 }
 
+// Must the next trial be told?  Where what was told is counted, also after a restart at
+// the end of all asks.
+static bool is_wanted(const struct search *s, uint32_t n_told)
+{
+    return s->n_asked < s->n_trials || (s->endpoint && n_told + s->window < s->n_asked);
+}
+
 // Ask and tell in the order that the window prescribes.  The last trials are told
 // only when an extension needs them.
 static void advance(struct search *s)
@@ -270,7 +290,7 @@ static void advance(struct search *s)
         uint32_t n_asked = s->n_asked;           // restored ones may be ahead of the window
         if (n_asked < s->n_trials && may_ask(s, n_told))
             s->is_exhausted = !ask_next(s);
-        else if (n_asked < s->n_trials && n_told < s->n_scored)
+        else if (n_told < s->n_scored && is_wanted(s, n_told))
             tell_next(s);
         else
             break;
@@ -285,17 +305,25 @@ static bool answers(const void *state, uint64_t item)
 }
 
 // The params of the trials that nobody was told of.
-static const struct bin *pack_new(struct search *s, uint32_t n, struct arena *a)
+static void say_new(struct search *s, uint32_t n, struct driver_output *out)
 {
-    struct bin *list = arena_alloc(a, n * sizeof *list);
+    struct bin *list = arena_alloc(out->arena, (n + 1) * sizeof *list);
 
     for (uint32_t i = 0; i < n; i++) {
+        uint32_t trial = s->n_reported + i;
+        const struct point *p = &search_record(s, trial)->point;
         buf_reset(&s->text);
-        space_write(s->space, &search_record(s, s->n_reported + i)->point, SPACE_PACKED,
-                    s->scratch, &s->text);
-        list[i] = (struct bin){arena_copy(a, s->text.bytes, s->text.n), (uint32_t)s->text.n};
+        if (s->trials[trial].asks) {
+            struct value params = space_decode(s->space, p, out->arena);
+            search_add_request(s, trial, &params, out->arena);
+            pack_write(&params, &s->text);
+        } else {
+            space_write(s->space, p, SPACE_PACKED, s->scratch, &s->text);
+        }
+        list[i].p = arena_copy(out->arena, s->text.bytes, s->text.n);
+        list[i].n = (uint32_t)s->text.n;
     }
-    return list;
+    out->packed = n ? list : NULL;
 }
 
 static void step(void *state, struct driver_output *out)
@@ -311,8 +339,8 @@ static void step(void *state, struct driver_output *out)
     advance(s);
     arena_reset(s->scratch);
     uint32_t n_new = s->n_asked - s->n_reported;
-    if (n_new)
-        out->packed = pack_new(s, n_new, out->arena);
+    say_new(s, n_new, out);
+    search_sent(s);
     out->n_items = s->n_reported = s->n_asked;
     out->n_expected = s->is_exhausted ? s->n_asked : s->n_trials;
     out->waits_for = s->n_scored < s->n_asked ? s->n_scored : 0;

@@ -114,7 +114,7 @@ static struct value trial_value(const struct search *s, uint32_t trial, struct a
 
     put(a, &v, "trial", value_uint(trial));
     put(a, &v, "params", space_decode(s->space, &search_record(s, trial)->point, a));
-    put(a, &v, "metrics", search_outcome(s, trial)->metrics);
+    put(a, &v, "metrics", search_metrics(s, trial, a));
     return v;
 }
 
@@ -162,18 +162,28 @@ struct value search_progress(const struct search *s, struct arena *a)
 }
 
 // One line of JSON a trial, in order.
-static void write_history(const struct search *s, struct buf *out)
+static void write_history(struct search *s)
 {
+    struct buf *out = &s->lines;
+    buf_reset(out);
     for (uint32_t i = 0; i < s->n_scored; i++) {
         const struct record *r = search_record(s, i);
         buf_printf(out, "{\"trial\":%" PRIu32 ",\"params\":", i);
         space_write(s->space, &r->point, SPACE_JSON, s->scratch, out);
         buf_puts(out, ",\"metrics\":");
-        value_json(&search_outcome(s, i)->metrics, out);
+        struct value metrics = search_metrics(s, i, s->scratch);
+        value_json(&metrics, out);
         buf_printf(out, ",\"state\":\"%s\"", verdicts[r->score.verdict]);
         if (s->trials[i].is_copy)
             buf_printf(out, ",\"memo\":%" PRIu32, s->trials[i].of);
+        struct value more = value_map();
+        search_add_answer(s, i, &more, s->scratch);
+        for (uint32_t k = 0; k < more.n; k++) {
+            buf_printf(out, ",\"%s\":", more.pairs[k].key);
+            value_json(&more.pairs[k].value, out);
+        }
         buf_puts(out, "}\n");
+        arena_reset(s->scratch);
     }
 }
 
@@ -229,10 +239,8 @@ void search_finish(struct search *s, struct driver_output *out)
     struct value v = value_map();
     char hex[65];
 
-    buf_reset(&s->lines);
-    write_history(s, &s->lines);
+    write_history(s);
     out->blobs = arena_alloc(a, sizeof *out->blobs);
-    out->n_blobs = 0;
     driver_add_blob(out, "history.jsonl", &s->lines, hex);
 
     put_best(s, UINT32_MAX, &v, a);
@@ -240,6 +248,8 @@ void search_finish(struct search *s, struct driver_output *out)
     put(a, &v, "failed", value_uint(s->n_failed));
     put(a, &v, "infeasible", value_uint(s->n_infeasible));
     put(a, &v, "algorithm", algorithm_value(s, a));
+    if (s->endpoint)
+        put(a, &v, "endpoint", search_endpoint_value(s, a));
     put(a, &v, "window", value_uint(s->window));
     put(a, &v, "history", value_str(a, hex));
     if (s->is_exhausted)

@@ -79,8 +79,10 @@ static void copy_texts(struct writer *w, const struct texts *t, uint32_t n)
         memcpy(at, t->text[k], TEXT_MAX);
         at += t->n[k];
     }
-    if (start)
-        buf_trim(w->out, (size_t)n * TEXT_MAX - (size_t)(at - start));
+    if (start) {
+        w->out->n = (size_t)(at - w->out->bytes); // of what was reserved the rest is none
+        *at = 0;
+    }
 }
 
 static void put_dimension(struct writer *w, const struct dimension *d);

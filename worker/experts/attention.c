@@ -147,6 +147,7 @@ struct attention {
     float *out, *room;
     size_t room_each;          // of a member
     const struct place *place; // what each part does first, of tokens that stand alone
+    struct packed_x **codes;   // of `out`, by tokens that stand alone; or NULL
 };
 
 static struct attend one_of(const struct attention *a, uint32_t r, uint32_t i)
@@ -179,6 +180,14 @@ static void attend_part(void *arg, uint32_t part, uint32_t member)
         engine_attend(a->e, &one, a->room + member * a->room_each);
 }
 
+// The next head's first block, while this one is looked at.
+static void ask_keys(const struct attention *a, uint32_t r, uint32_t head)
+{
+    struct kv_place at = {a->b->runs[r].sequence, a->layer, head};
+    uint32_t n = a->b->position[a->b->first[r]] + 1;
+    kv_ask(a->e->kv, at, 0, n < KV_PAGE ? n : KV_PAGE);
+}
+
 // A key head of a run of one token, and the query heads that look at it: nobody else
 // needs them in this round.
 static void alone_part(void *arg, uint32_t part, uint32_t member)
@@ -192,19 +201,32 @@ static void alone_part(void *arg, uint32_t part, uint32_t member)
     q.to = q.from;
     while (q.to < range_n(e->heads) && key_head_of(e, q.to) == i)
         q.to++;
+    if (part % heads + 1 < heads)
+        ask_keys(a, r, i + 1);
     place_heads(a->place, a->b->first[r], q, k);
     for (uint32_t j = q.from; j < q.to; j++) {
         struct attend one = one_of(a, r, j);
         engine_attend(e, &one, a->room + member * a->room_each);
+        if (a->codes)
+            engine_code(e, one.out, a->value,
+                        a->codes[a->b->first[r]] + j * a->value / PACKED_BLOCK);
     }
 }
 
-static float *attend_all(struct engine *e, struct attention *a)
+// The mix of each token's values by this rank's heads, and its codes where they are made.
+struct mix {
+    float *x; // [n][heads * value]
+    struct packed_x **codes;
+};
+
+static struct mix attend_all(struct engine *e, struct attention *a)
 {
     size_t heads = range_n(e->heads);
     a->out = engine_matrix(e, a->b->n, heads * a->value);
     if (!heads)
-        return a->out;
+        return (struct mix){a->out, NULL};
+    if (a->place && e->replicate && a->value % PACKED_BLOCK == 0)
+        a->codes = engine_codes(e, heads * a->value, a->b->n);
     for (uint32_t r = 0; r < a->b->n_runs; r++) {
         struct attend one = one_of(a, r, 0);
         size_t need = engine_attend_room(&one);
@@ -213,7 +235,7 @@ static float *attend_all(struct engine *e, struct attention *a)
     a->room = engine_matrix(e, team_size(e->team), a->room_each);
     uint32_t parts = a->b->n_runs * (uint32_t)(a->place ? range_n(e->kv_heads) : heads);
     team_run(e->team, a->place ? alone_part : attend_part, a, parts);
-    return a->out;
+    return (struct mix){a->out, a->codes};
 }
 
 static bool all_alone(const struct batch *b)
@@ -224,7 +246,7 @@ static bool all_alone(const struct batch *b)
     return true;
 }
 
-static float *
+static struct mix
 plain(struct engine *e, const struct batch *b, uint32_t layer, const struct operand *x)
 {
     const struct hyper *h = &e->m->h;
@@ -293,7 +315,7 @@ latent_queries(struct engine *e, const struct batch *b, const struct layer *l, c
 }
 
 // Per head: the weighted latent vectors through v_b.
-static float *
+static struct mix
 latent_values(struct engine *e, const struct batch *b, const struct layer *l, const float *mix)
 {
     const struct hyper *h = &e->m->h;
@@ -306,7 +328,7 @@ latent_values(struct engine *e, const struct batch *b, const struct layer *l, co
             memcpy(out + (t * heads + i) * h->value, p[i].y + (size_t)t * h->value,
                    h->value * sizeof *out);
     arena_release(e->step, mark);
-    return out;
+    return (struct mix){out, NULL};
 }
 
 // The turned parts of all queries; the key and value of each token.
@@ -328,7 +350,7 @@ static void place_latent(void *arg, uint32_t from, uint32_t to)
     }
 }
 
-static float *
+static struct mix
 latent(struct engine *e, const struct batch *b, uint32_t layer, const struct operand *x)
 {
     const struct hyper *h = &e->m->h;
@@ -354,7 +376,7 @@ latent(struct engine *e, const struct batch *b, uint32_t layer, const struct ope
                             .key = h->kv_rank + h->n_rot,
                             .value = h->kv_rank,
                             .q = latent_queries(e, b, l, a.q)};
-    return latent_values(e, b, l, attend_all(e, &all));
+    return latent_values(e, b, l, attend_all(e, &all).x);
 }
 
 void engine_attention(struct engine *e, struct batch *b, uint32_t layer)
@@ -362,9 +384,16 @@ void engine_attention(struct engine *e, struct batch *b, uint32_t layer)
     const struct hyper *h = &e->m->h;
     const struct layer *l = &e->m->layers[layer];
     struct operand x = engine_operand(e, engine_normed(e, b, l->attn_norm), h->d, b->n);
-    float *mix = e->m->arch->mla ? latent(e, b, layer, &x) : plain(e, b, layer, &x);
+    struct mix mix = e->m->arch->mla ? latent(e, b, layer, &x) : plain(e, b, layer, &x);
     if (!e->replicate)
-        mix = engine_gather(e, mix, b->n, h->n_heads, h->value);
-    struct operand o = engine_operand(e, mix, (size_t)h->n_heads * h->value, b->n);
-    kernels_add(b->h, engine_product(e, l->o, &o), (size_t)b->n * h->d);
+        mix.x = engine_gather(e, mix.x, b->n, h->n_heads, h->value);
+    size_t width = (size_t)h->n_heads * h->value;
+    struct operand o = {mix.x, width, (const struct packed_x *const *)mix.codes, b->n};
+    if (!mix.codes)
+        o = engine_operand(e, mix.x, width, b->n);
+    float *out = engine_product(e, l->o, &o);
+    const float *bias = engine_floats(e, l->o_bias);
+    for (uint32_t t = 0; bias && t < b->n; t++)
+        kernels_add(out + (size_t)t * h->d, bias, h->d);
+    kernels_add(b->h, out, (size_t)b->n * h->d);
 }

@@ -91,11 +91,16 @@ struct operand {
     uint32_t n;
 };
 struct operand engine_operand(struct engine *e, float *x, size_t n_in, uint32_t n);
+// Rows of blocks for n vectors' codes; NULL where products take none.
+struct packed_x **engine_codes(struct engine *e, size_t n_in, uint32_t n);
+// Codes of n numbers, a multiple of PACKED_BLOCK.
+void engine_code(const struct engine *e, const float *x, size_t n, struct packed_x *out);
 
 // y[n][rows] of a tensor's slice `z` (of its third dimension) with x.  With `up`, which
 // has w's shape, y = silu(w x) (up x), and its codes where there is room for them.
 struct product {
     const struct gguf_tensor *w, *up;
+    const struct weights_entry *packed, *up_packed; // of each; NULL: as the file has it
     uint32_t z;
     struct range rows;
     struct operand x;
@@ -104,8 +109,13 @@ struct product {
     struct packed_x *const *act; // [n], or NULL
 };
 void engine_products(struct engine *e, const struct product *list, uint32_t n);
-// Some rows of one, by whoever calls.
-void engine_multiply(const struct engine *e, const struct product *p, struct range rows);
+// Packed weights of a product from a row on; NULL where they are not packed.
+const uint8_t *engine_weights(const struct product *p, uint32_t row);
+// Some rows of one, by whoever calls, who reads the weights at `after` next (or NULL).
+void engine_multiply(const struct engine *e,
+                     const struct product *p,
+                     struct range rows,
+                     const uint8_t *after);
 // One with room for its results.
 struct product engine_part_of(struct engine *e,
                               const struct gguf_tensor *w,

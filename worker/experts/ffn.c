@@ -93,7 +93,7 @@ struct operand ffn_spread(struct engine *e,
             q[i] = x->q[pair[i] / k];
         o.q = q;
     }
-    if (x->q && weights_have(e->weights, l->gate_exps) && weights_have(e->weights, l->up_exps))
+    if (x->q && weights_find(e->weights, l->gate_exps) && weights_find(e->weights, l->up_exps))
         return o;
     float *rows = engine_matrix(e, n, d);
     for (uint32_t i = 0; i < n; i++)
@@ -186,6 +186,14 @@ struct outer {
     struct combine c; // pairs and width not yet set
 };
 
+// What is read after expert i's rows: the next one's, then the first one's next rows.
+static const uint8_t *after_outer(const struct outer *a, uint32_t i, struct range rows)
+{
+    if (i + 1 < a->n_list)
+        return engine_weights(&a->list[i + 1], rows.from);
+    return rows.to < a->out.to ? engine_weights(a->list, rows.to) : NULL;
+}
+
 static void outer_part(void *arg, uint32_t part, uint32_t member)
 {
     const struct outer *a = arg;
@@ -201,7 +209,7 @@ static void outer_part(void *arg, uint32_t part, uint32_t member)
         p.rows = rows;
         p.y = pairs;
         pairs += p.x.n * c.width;
-        engine_multiply(a->e, &p, rows);
+        engine_multiply(a->e, &p, rows, after_outer(a, i, rows));
     }
     combine(&c, 0, a->n_tokens);
 }
@@ -216,7 +224,10 @@ static float *expert_outer(struct engine *e,
     const struct hyper *h = &e->m->h;
     uint32_t n = act->n / h->top_k, size = team_size(e->team);
     struct product *list = arena_room(e->step, h->n_experts * sizeof *list);
-    struct product all = {.w = l->down_exps, .rows = out, .x = *act};
+    struct product all = {.w = l->down_exps,
+                          .packed = weights_find(e->weights, l->down_exps),
+                          .rows = out,
+                          .x = *act};
     struct combine c = {.r = r,
                         .width = range_n(out),
                         .y = engine_matrix(e, n, range_n(out)),

@@ -2,9 +2,12 @@
 #include "worker/experts/kv.h"
 
 #include <assert.h>
+#include <sys/mman.h>
 
 #include "common/mem.h"
 #include "worker/memory.h"
+
+enum { SYSTEM_PAGE = 4096, LINE = 64 };
 
 struct sequence {
     bool open;
@@ -37,6 +40,11 @@ static enum error make_pool(struct kv *c, struct errtext *t)
                            "machine has %zu MB",
                            (unsigned long long)c->s.n_pages * KV_PAGE, bytes >> 20,
                            memory >> 20);
+    // A page of ours has every layer's rows far apart: with the system's small pages each
+    // head begins with a walk through their tables.  Where it has no large ones, so be it.
+    uintptr_t from = ((uintptr_t)c->pool + SYSTEM_PAGE - 1) / SYSTEM_PAGE * SYSTEM_PAGE;
+    if (bytes > SYSTEM_PAGE)
+        (void)madvise((void *)from, bytes - SYSTEM_PAGE, MADV_HUGEPAGE);
     return OK;
 }
 
@@ -180,4 +188,17 @@ kv_get(const struct kv *c, struct kv_place at, uint32_t block, uint32_t n, float
     float *values = room + (size_t)KV_PAGE * c->s.key;
     format_unpack(c->s.format, p + KV_PAGE * c->key_bytes, values, (size_t)n * c->s.value);
     return (struct kv_rows){room, values};
+}
+
+static void ask(const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i += LINE)
+        __builtin_prefetch(p + i);
+}
+
+void kv_ask(const struct kv *c, struct kv_place at, uint32_t block, uint32_t n)
+{
+    const uint8_t *p = rows(c, at, block);
+    ask(p, n * c->key_bytes);
+    ask(p + KV_PAGE * c->key_bytes, n * c->value_bytes);
 }

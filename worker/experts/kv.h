@@ -53,5 +53,7 @@ struct kv_rows {
 };
 struct kv_rows
 kv_get(const struct kv *c, struct kv_place at, uint32_t block, uint32_t n, float *room);
+// What kv_get will read, asked for from memory.
+void kv_ask(const struct kv *c, struct kv_place at, uint32_t block, uint32_t n);
 
 #endif

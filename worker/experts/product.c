@@ -9,7 +9,7 @@
 
 // Parts for each member: enough that one which starts late, or runs slowly, leaves
 // its share to the others.
-enum { PARTS_EACH = 16 };
+enum { PARTS_EACH = 32 };
 
 // ---- by tokens -----------------------------------------------------------------------
 
@@ -45,7 +45,7 @@ struct quantise {
 };
 
 // Activations in the form that the packed weights take.
-static void code(const struct engine *e, const float *x, size_t n, struct packed_x *out)
+void engine_code(const struct engine *e, const float *x, size_t n, struct packed_x *out)
 {
     (weights_round(e->weights) ? packed_round : packed_quantise)(x, n, out);
 }
@@ -54,11 +54,10 @@ static void quantise(void *arg, uint32_t from, uint32_t to)
 {
     const struct quantise *a = arg;
     for (uint32_t t = from; t < to; t++)
-        code(a->e, a->x + t * a->n_in, a->n_in, a->rows[t]);
+        engine_code(a->e, a->x + t * a->n_in, a->n_in, a->rows[t]);
 }
 
-// Rows of blocks for n vectors; NULL where products take none.
-static struct packed_x **code_room(struct engine *e, size_t n_in, uint32_t n)
+struct packed_x **engine_codes(struct engine *e, size_t n_in, uint32_t n)
 {
     size_t blocks = n_in / PACKED_BLOCK;
     if (!e->weights || n_in % PACKED_BLOCK != 0)
@@ -73,7 +72,7 @@ static struct packed_x **code_room(struct engine *e, size_t n_in, uint32_t n)
 
 struct operand engine_operand(struct engine *e, float *x, size_t n_in, uint32_t n)
 {
-    struct packed_x **rows = code_room(e, n_in, n);
+    struct packed_x **rows = engine_codes(e, n_in, n);
     struct quantise a = {e, x, n_in, rows};
     if (rows)
         engine_share(e, n, 4, quantise, &a);
@@ -91,23 +90,28 @@ struct cut {
     uint32_t *rows;  // [n] of a part
 };
 
+const uint8_t *engine_weights(const struct product *p, uint32_t row)
+{
+    return p->packed ? weights_at(p->packed, p->z, row) : NULL;
+}
+
 // Rows of p's own tensor, or of its `up`.
-static void
-multiply(const struct engine *e, const struct product *p, bool up, struct range rows)
+static void multiply(const struct product *p, bool up, struct range rows, const uint8_t *after)
 {
     const struct gguf_tensor *w = up ? p->up : p->w;
     size_t stride = range_n(p->rows);
     float *y = (up ? p->up_y : p->y) + (rows.from - p->rows.from);
-    const uint8_t *groups = weights_find(e->weights, w, p->z, rows.from);
-    if (groups) {
+    const struct weights_entry *packed = up ? p->up_packed : p->packed;
+    if (packed) {
         packed_multiply(&(struct packed_product){.kind = packed_kind(w->format),
-                                                 .groups = groups,
+                                                 .groups = weights_at(packed, p->z, rows.from),
                                                  .n_in = w->dims[0],
                                                  .n_out = range_n(rows),
                                                  .n_x = p->x.n,
                                                  .x = p->x.q,
                                                  .y = y,
-                                                 .y_stride = stride});
+                                                 .y_stride = stride,
+                                                 .after = after});
         return;
     }
     struct format_shape s = {.n_in = w->dims[0],
@@ -127,16 +131,21 @@ static void activate(const struct engine *e, const struct product *p, struct ran
         float *y = p->y + t * width + at;
         curves_swiglu(y, p->up_y + t * width + at, n);
         if (p->act)
-            code(e, y, n, p->act[t] + at / PACKED_BLOCK);
+            engine_code(e, y, n, p->act[t] + at / PACKED_BLOCK);
     }
 }
 
-void engine_multiply(const struct engine *e, const struct product *p, struct range rows)
+void engine_multiply(const struct engine *e,
+                     const struct product *p,
+                     struct range rows,
+                     const uint8_t *after)
 {
-    multiply(e, p, false, rows);
-    if (!p->up)
+    if (!p->up) {
+        multiply(p, false, rows, after);
         return;
-    multiply(e, p, true, rows);
+    }
+    multiply(p, false, rows, p->up_packed ? weights_at(p->up_packed, p->z, rows.from) : NULL);
+    multiply(p, true, rows, after);
     activate(e, p, rows);
 }
 
@@ -155,7 +164,11 @@ static void product_part(void *arg, uint32_t part, uint32_t member)
     const struct product *p = &c->list[low];
     uint32_t from = p->rows.from + (part - c->first[low]) * c->rows[low];
     uint32_t to = p->rows.to - from < c->rows[low] ? p->rows.to : from + c->rows[low];
-    engine_multiply(c->e, p, (struct range){from, to});
+    const struct product *next = to < p->rows.to ? p : low + 1 < c->n ? p + 1 : NULL;
+    const uint8_t *after = NULL;
+    if (next)
+        after = engine_weights(next, next == p ? to : next->rows.from);
+    engine_multiply(c->e, p, (struct range){from, to}, after);
 }
 
 // A product's cost: its weights are read once, and used for every vector.
@@ -197,8 +210,12 @@ struct product engine_part_of(struct engine *e,
                               struct range rows,
                               const struct operand *x)
 {
-    return (struct product){
-        .w = w, .z = z, .rows = rows, .x = *x, .y = engine_matrix(e, x->n, range_n(rows))};
+    return (struct product){.w = w,
+                            .packed = weights_find(e->weights, w),
+                            .z = z,
+                            .rows = rows,
+                            .x = *x,
+                            .y = engine_matrix(e, x->n, range_n(rows))};
 }
 
 struct product engine_gated_of(struct engine *e,
@@ -209,8 +226,9 @@ struct product engine_gated_of(struct engine *e,
 {
     struct product p = engine_part_of(e, gate_up[0], 0, rows, x);
     p.up = gate_up[1];
+    p.up_packed = weights_find(e->weights, p.up);
     p.up_y = engine_matrix(e, x->n, range_n(rows));
-    p.act = coded ? code_room(e, range_n(rows), x->n) : NULL;
+    p.act = coded ? engine_codes(e, range_n(rows), x->n) : NULL;
     return p;
 }
 

@@ -2,7 +2,6 @@
 #include "worker/experts/weights.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "common/mem.h"
@@ -11,29 +10,26 @@
 // What a huge page needs, so that all of ours can be ones.
 enum { HUGE_PAGE = 2 << 20 };
 
-struct packed_share {
+struct weights_entry {
     struct weights_share s;
     enum packed_kind kind;
     size_t n_groups, group_bytes; // of a slice, of a group
     size_t at;                    // in the pool
+    const uint8_t *groups;
 };
 
 struct weights {
-    struct packed_share *shares; // by the tensor's address
+    struct weights_entry *shares;
     uint32_t n;
+    struct weights_entry **table; // [1 << bits] of shares by the tensor's address, or NULL
+    uint32_t bits;
     uint8_t *pool;
     size_t bytes, mapped;
     bool rounds;
 };
 
-static int by_tensor(const void *a, const void *b)
-{
-    const struct packed_share *p = a, *q = b;
-    return (p->s.tensor > q->s.tensor) - (p->s.tensor < q->s.tensor);
-}
-
 struct packing {
-    const struct packed_share *s;
+    const struct weights_entry *s;
     uint8_t *pool;
     uint32_t first; // group of ours
 };
@@ -41,7 +37,7 @@ struct packing {
 static void pack_group(void *arg, uint32_t i, uint32_t member)
 {
     const struct packing *a = arg;
-    const struct packed_share *s = a->s;
+    const struct weights_entry *s = a->s;
     uint32_t part = a->first + i;
     (void)member;
     const struct gguf_tensor *t = s->s.tensor;
@@ -79,7 +75,7 @@ static void lay_out(struct weights *w, const struct weights_share *shares, uint3
         enum packed_kind kind = kind_of(t);
         if (kind == PACKED_NONE || (kind == PACKED_BF16) != w->rounds)
             continue;
-        struct packed_share s = {
+        struct weights_entry s = {
             .s = shares[i],
             .kind = kind,
             .n_groups = (range_n(shares[i].rows) + PACKED_ROWS - 1) / PACKED_ROWS,
@@ -89,7 +85,29 @@ static void lay_out(struct weights *w, const struct weights_share *shares, uint3
         w->bytes += range_n(shares[i].slices) * s.n_groups * s.group_bytes;
         w->shares[w->n++] = s;
     }
-    qsort(w->shares, w->n, sizeof *w->shares, by_tensor);
+}
+
+// Where the search for a tensor begins: a step looks for hundreds of them while nothing
+// else goes on.
+static uint32_t start_of(const struct weights *w, const struct gguf_tensor *t)
+{
+    return (uint32_t)((uint64_t)(uintptr_t)t * 0x9e3779b97f4a7c15U >> (64 - w->bits));
+}
+
+// At most half full, so a search ends.
+static void enter_all(struct weights *w)
+{
+    while (1U << w->bits < 2 * w->n + 2)
+        w->bits++;
+    w->table = mem_alloc(sizeof *w->table << w->bits);
+    for (uint32_t i = 0; i < w->n; i++) {
+        struct weights_entry *s = &w->shares[i];
+        uint32_t at = start_of(w, s->s.tensor);
+        s->groups = w->pool + s->at;
+        while (w->table[at])
+            at = (at + 1) & ((1U << w->bits) - 1);
+        w->table[at] = s;
+    }
 }
 
 // Zeroed; the system gives huge pages where it has them.
@@ -107,7 +125,7 @@ static void pack(struct weights *w, struct team *team, struct group *node)
 {
     uint64_t rank = node ? group_rank(node) : 0, size = node ? group_size(node) : 1;
     for (uint32_t i = 0; i < w->n; i++) {
-        const struct packed_share *s = &w->shares[i];
+        const struct weights_entry *s = &w->shares[i];
         uint64_t n = range_n(s->s.slices) * s->n_groups;
         struct packing a = {s, w->pool, (uint32_t)(n * rank / size)};
         team_run(team, pack_group, &a, (uint32_t)(n * (rank + 1) / size) - a.first);
@@ -142,6 +160,7 @@ enum error weights_create(const struct weights_share *shares,
         weights_destroy(w);
         return errtext_set(t, ERR_LIMIT, "no memory for %zu bytes of packed weights", w->bytes);
     }
+    enter_all(w);
     pack(w, team, node);
     *out = w;
     return OK;
@@ -153,6 +172,7 @@ void weights_destroy(struct weights *w)
         return;
     if (w->pool)
         (void)munmap(w->pool, w->mapped);
+    mem_free(w->table);
     mem_free(w->shares);
     mem_free(w);
 }
@@ -168,30 +188,25 @@ void weights_each(const struct weights *w, weights_fn fn, void *arg)
         fn(w->shares[i].s.tensor, arg);
 }
 
-static const struct packed_share *share_of(const struct weights *w, const struct gguf_tensor *t)
-{
-    struct packed_share key = {.s.tensor = t};
-    return w ? bsearch(&key, w->shares, w->n, sizeof key, by_tensor) : NULL;
-}
-
 bool weights_round(const struct weights *w)
 {
     return w->rounds;
 }
 
-bool weights_have(const struct weights *w, const struct gguf_tensor *t)
+const struct weights_entry *weights_find(const struct weights *w, const struct gguf_tensor *t)
 {
-    return share_of(w, t);
+    if (!w)
+        return NULL;
+    uint32_t at = start_of(w, t);
+    while (w->table[at] && w->table[at]->s.tensor != t)
+        at = (at + 1) & ((1U << w->bits) - 1);
+    return w->table[at];
 }
 
-const uint8_t *
-weights_find(const struct weights *w, const struct gguf_tensor *t, uint32_t z, uint32_t row)
+const uint8_t *weights_at(const struct weights_entry *s, uint32_t z, uint32_t row)
 {
-    const struct packed_share *s = share_of(w, t);
-    if (!s)
-        return NULL;
     assert(row >= s->s.rows.from && (row - s->s.rows.from) % PACKED_ROWS == 0);
     assert(z >= s->s.slices.from && z < s->s.slices.to);
     size_t group = (row - s->s.rows.from) / PACKED_ROWS;
-    return w->pool + s->at + ((z - s->s.slices.from) * s->n_groups + group) * s->group_bytes;
+    return s->groups + ((z - s->s.slices.from) * s->n_groups + group) * s->group_bytes;
 }

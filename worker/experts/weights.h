@@ -34,6 +34,7 @@ struct weights_share {
 };
 
 struct weights;
+struct weights_entry; // a tensor that is packed
 
 // Tensors of floats are left out.  With `node` all of its ranks call with the same
 // shares, and each packs a part: ERR_AGAIN for all when they cannot share memory.
@@ -52,11 +53,9 @@ void weights_each(const struct weights *w, weights_fn fn, void *arg);
 
 // Whether the packed weights take activations by packed_round; else by packed_quantise.
 bool weights_round(const struct weights *w);
-bool weights_have(const struct weights *w, const struct gguf_tensor *t); // w may be NULL
-
-// Groups from row `row` (a group's first) of slice `z` on; NULL where the tensor is
-// not packed.  They must be in the share.
-const uint8_t *
-weights_find(const struct weights *w, const struct gguf_tensor *t, uint32_t z, uint32_t row);
+// NULL where the tensor is not packed; w may be NULL.
+const struct weights_entry *weights_find(const struct weights *w, const struct gguf_tensor *t);
+// Groups from row `row` (a group's first) of slice `z` on, which must be in the share.
+const uint8_t *weights_at(const struct weights_entry *s, uint32_t z, uint32_t row);
 
 #endif

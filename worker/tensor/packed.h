@@ -78,6 +78,7 @@ struct packed_product {
     const struct packed_x *const *x; // [n_x]
     float *y;
     size_t y_stride;
+    const uint8_t *after; // groups of this kind that are read next, if not those behind
 };
 void packed_multiply(const struct packed_product *p);
 

@@ -12,8 +12,8 @@
 enum { GROUPS = 2, VECTORS = 6 };
 
 // Where each weight is used once, memory is the limit: it is asked for so many blocks
-// ahead, past a group's end in the next groups.
-enum { AHEAD = 8 };
+// ahead, past a group's end in the groups that are read next.
+enum { AHEAD = 12 };
 
 struct sums {
     __m512i s[GROUPS][VECTORS];
@@ -24,7 +24,7 @@ struct runs {
 };
 
 struct place {
-    const uint8_t *group[GROUPS];
+    const uint8_t *group[GROUPS], *next[GROUPS];
     const uint8_t *ahead[GROUPS]; // codes of the block to ask for
     struct packed_parts at;
     const struct packed_x *const *x;
@@ -287,16 +287,14 @@ INLINE void half_block(enum packed_kind k,
 // The block AHEAD of this one: its codes, and its scales at once.
 INLINE void look_ahead(struct place *p, size_t n, size_t bytes, size_t apart, size_t n_groups)
 {
-    size_t b = p->b + AHEAD, skip = 0;
-    if (b >= n) {
-        b -= n;
-        skip = GROUPS * p->at.end;
-    }
+    size_t b = p->b + AHEAD;
+    bool past = b >= n;
+    b -= past ? n : 0;
 #pragma GCC unroll 2
     for (size_t g = 0; g < n_groups; g++) {
-        const uint8_t *next = p->group[g] + skip;
-        p->ahead[g] = next + p->at.codes + bytes * b;
-        _mm_prefetch((const char *)next + apart * b, _MM_HINT_T0);
+        const uint8_t *from = past ? p->next[g] : p->group[g];
+        p->ahead[g] = from + p->at.codes + bytes * b;
+        _mm_prefetch((const char *)from + apart * b, _MM_HINT_T0);
     }
 }
 
@@ -313,6 +311,9 @@ INLINE void tile(enum packed_kind k,
 #pragma GCC unroll 2
     for (size_t g = 0; g < n_groups; g++) {
         at.group[g] = p->groups + (j / PACKED_ROWS + g) * at.at.end;
+        at.next[g] = p->after && j + GROUPS * PACKED_ROWS >= p->n_out
+                         ? p->after + g * at.at.end
+                         : at.group[g] + GROUPS * at.at.end;
 #pragma GCC unroll 6
         for (size_t i = 0; i < n_x; i++)
             y[g][i] = _mm512_setzero_ps();
@@ -404,8 +405,46 @@ static void multiply(const struct packed_product *p)
     }
 }
 
+// ---- activations ---------------------------------------------------------------------
+
+// packed_quantise_block, in registers.
+INLINE void quantise_block(const float *x, struct packed_x *out)
+{
+    const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
+    const __m512 magic = _mm512_set1_ps(0x1.8p23F);
+    __m512 a = _mm512_loadu_ps(x), b = _mm512_loadu_ps(x + 16);
+    __m512i most = _mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(a), magnitude),
+                                    _mm512_and_si512(_mm512_castps_si512(b), magnitude));
+    float largest =
+        _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128((int)_mm512_reduce_max_epu32(most))));
+    float inverse = largest > 0x1p-110F ? 127 / largest : 0;
+    __m512 by = _mm512_set1_ps(inverse);
+    a = _mm512_add_ps(_mm512_mul_ps(a, by), magic);
+    b = _mm512_add_ps(_mm512_mul_ps(b, by), magic);
+    __m256i q = _mm256_set_m128i(_mm512_cvtepi32_epi8(_mm512_castps_si512(b)),
+                                 _mm512_cvtepi32_epi8(_mm512_castps_si512(a)));
+    __m256i sums = _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), q);
+    sums = _mm256_hadd_epi32(sums, sums);
+    sums = _mm256_hadd_epi32(sums, sums);
+    _mm256_storeu_si256((void *)out->q, q);
+    out->d = inverse > 0 ? largest / 127 : 0;
+    out->half[0] = _mm256_extract_epi32(sums, 0);
+    out->half[1] = _mm256_extract_epi32(sums, 4);
+    out->sum = out->half[0] + out->half[1];
+    out->less_8 = -8 * out->sum;
+    out->less_128 = -128 * out->sum;
+    out->half_less_128[0] = -128 * out->half[0];
+    out->half_less_128[1] = -128 * out->half[1];
+}
+
+static void quantise(const float *x, size_t n, struct packed_x *out)
+{
+    for (size_t b = 0; b < n / PACKED_BLOCK; b++)
+        quantise_block(x + b * PACKED_BLOCK, out + b);
+}
+
 const struct packed_class packed_avx512 = {
-    .quantise = packed_quantise_all,
+    .quantise = quantise,
     .round = packed_round_all,
     .multiply = multiply,
 };

@@ -52,7 +52,14 @@ static bool instruction_is_right(void)
         }
         for (size_t i = 0; i < N; i++)
             x[i / PACKED_BLOCK].rounded[i % PACKED_BLOCK] = any_half(&r, round);
-        struct packed_product p = {PACKED_BF16, w, N, PACKED_ROWS, 1, &row, want, PACKED_ROWS};
+        struct packed_product p = {.kind = PACKED_BF16,
+                                   .groups = w,
+                                   .n_in = N,
+                                   .n_out = PACKED_ROWS,
+                                   .n_x = 1,
+                                   .x = &row,
+                                   .y = want,
+                                   .y_stride = PACKED_ROWS};
         packed_bf16_portable(&p);
         p.y = got;
         packed_bf16_avx512(&p);

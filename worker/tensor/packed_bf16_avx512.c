@@ -12,7 +12,7 @@
 enum { GROUPS = 2, VECTORS = 8, RUN = 4 * PACKED_ROWS };
 
 // Where each weight is used once, memory is the limit: it is asked for so many bytes
-// ahead, past a group's end in the next groups.
+// ahead, past a group's end in the groups that are read next.
 enum { AHEAD = 4096 };
 
 INLINE __m512bh pair_in_all(const uint16_t *x)
@@ -22,11 +22,12 @@ INLINE __m512bh pair_in_all(const uint16_t *x)
     return (__m512bh)_mm512_set1_epi32(word);
 }
 
-// The bytes AHEAD of run i of a group of so many bytes.
-INLINE const uint8_t *ahead_of(const uint8_t *group, size_t i, size_t bytes)
+// The bytes AHEAD of run i of a group of so many bytes, before `next`.
+INLINE const uint8_t *
+ahead_of(const uint8_t *group, const uint8_t *next, size_t i, size_t bytes)
 {
     size_t at = i * RUN + AHEAD;
-    return group + (at < bytes ? at : at + (GROUPS - 1) * bytes);
+    return at < bytes ? group + at : next + (at - bytes);
 }
 
 // Rows j … of n_groups groups with vectors t ….
@@ -34,11 +35,13 @@ INLINE void
 tile(const struct packed_product *p, size_t j, size_t t, size_t n_groups, size_t n_x)
 {
     __m512 y[GROUPS][VECTORS];
-    const uint8_t *group[GROUPS];
+    const uint8_t *group[GROUPS], *next[GROUPS];
     size_t bytes = packed_group_bytes(PACKED_BF16, p->n_in);
 #pragma GCC unroll 2
     for (size_t g = 0; g < n_groups; g++) {
         group[g] = p->groups + (j / PACKED_ROWS + g) * bytes;
+        next[g] = p->after && j + GROUPS * PACKED_ROWS >= p->n_out ? p->after + g * bytes
+                                                                   : group[g] + GROUPS * bytes;
 #pragma GCC unroll 8
         for (size_t k = 0; k < n_x; k++)
             y[g][k] = _mm512_setzero_ps();
@@ -48,7 +51,7 @@ tile(const struct packed_product *p, size_t j, size_t t, size_t n_groups, size_t
 #pragma GCC unroll 2
         for (size_t g = 0; g < n_groups; g++) {
             w[g] = (__m512bh)_mm512_load_si512((const void *)(group[g] + i * RUN));
-            _mm_prefetch((const char *)ahead_of(group[g], i, bytes), _MM_HINT_T0);
+            _mm_prefetch((const char *)ahead_of(group[g], next[g], i, bytes), _MM_HINT_T0);
         }
 #pragma GCC unroll 8
         for (size_t k = 0; k < n_x; k++) {
