@@ -101,29 +101,33 @@ static struct bin pack(const struct value *v, struct arena *a)
 // are packed once: out[i] lies within the entry.
 static struct bin asked_entry(const struct live *l,
                               uint64_t n,
-                              const struct value *params,
+                              const struct driver_output *o,
                               struct bin *out,
                               struct arena *a)
 {
+    bool has_params = o->params || o->packed;
     struct value first = value_uint(l->n_items), count = value_uint(n);
     struct buf b;
     buf_init(&b, UINT32_MAX);
     pack_write_list(2, &b);
     pack_write(&first, &b);
-    if (params)
+    if (has_params)
         pack_write_list((uint32_t)n, &b);
     else
         pack_write(&count, &b);
     size_t start = b.n;
-    for (uint64_t i = 0; params && i < n; i++) {
+    for (uint64_t i = 0; has_params && i < n; i++) {
         size_t before = b.n;
-        pack_write(&params[i], &b);
+        if (o->packed)
+            buf_put(&b, o->packed[i].p, o->packed[i].n);
+        else
+            pack_write(&o->params[i], &b);
         out[i].n = (uint32_t)(b.n - before);
     }
     struct bin entry = {arena_copy(a, b.bytes, b.n), (uint32_t)b.n};
     buf_fini(&b);
     const uint8_t *at = entry.p + start;
-    for (uint64_t i = 0; params && i < n; at += out[i++].n)
+    for (uint64_t i = 0; has_params && i < n; at += out[i++].n)
         out[i].p = at;
     return entry;
 }
@@ -151,8 +155,9 @@ static void say_items(struct shell *s, struct docket *r, const struct driver_out
     uint64_t n = o->n_items > l->n_items ? o->n_items - l->n_items : 0;
     if (!n && o->waits_for == l->waits_for)
         return;
-    struct bin *params = n && o->params ? arena_alloc(a, n * sizeof *params) : NULL;
-    struct bin entry = asked_entry(l, n, o->params, params, a);
+    bool has_params = n && (o->params || o->packed);
+    struct bin *params = has_params ? arena_alloc(a, n * sizeof *params) : NULL;
+    struct bin entry = asked_entry(l, n, o, params, a);
     // What a driver on the pool asked is kept: after a restart it is not asked again.
     // An inline driver says the same anew, and at once.
     if (n && !l->plan->driver->is_inline && r->durability != DURABILITY_NONE)

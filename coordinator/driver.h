@@ -32,6 +32,7 @@
 #include "common/error.h"
 #include "common/value.h"
 
+struct bin;
 struct buf;
 struct sha256;
 
@@ -75,9 +76,11 @@ struct driver_output {
     struct arena *arena; // the caller's
     // Items [0, n_items) exist now; it never shrinks.  For those that are new,
     // params[i - (old n_items)] is the map merged over the job's params; params
-    // NULL: no item has its own, or params_of knows them.
+    // NULL: no item has its own, or params_of knows them.  Or else `packed` has each as
+    // canonical MessagePack, one behind the other.
     uint64_t n_items;
     const struct value *params; // [n_items - old], or NULL
+    const struct bin *packed;   // [n_items - old], or NULL
     uint64_t n_expected;        // items that there will be in all; less than n_items: no more
     // Items that driver waits for first (copies of stragglers); 0: none.
     uint64_t waits_for;

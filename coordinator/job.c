@@ -2,6 +2,7 @@
 // job.c - a job's items: fresh, waiting again, out, settled.
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/hash.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -12,7 +13,8 @@
 
 // Items a shard at most: a lease's count is 32 bits and a result's folds are
 // checked against it.
-#define SHARD_MAX UINT64_C(16777216)
+#define ASKED_TIME (4 * CLOCK_MS) // of a shard of items that were asked for
+#define SHARD_MAX  UINT64_C(16777216)
 
 struct job *job_find(const struct core *c, uint64_t number)
 {
@@ -161,12 +163,13 @@ void job_push_halves(struct job *j, const struct unit *u)
     job_push_unit(j, front ? &low : &high, front);
 }
 
-// As many items as take the target time, of those that are `left`.
-static uint64_t adapted_size(const struct core *c, const struct job *j, uint64_t left)
+// As many items as take the time, of those that are `left`.
+static uint64_t
+adapted_size(const struct core *c, const struct job *j, uint64_t left, int64_t time_ns)
 {
     if (j->item_ns <= 0)
         return 1; // unknown: feel the way
-    double want = (double)c->o.shard_target_ns / j->item_ns;
+    double want = (double)time_ns / j->item_ns;
     uint64_t n = want < 1 ? 1 : want > (double)SHARD_MAX ? SHARD_MAX : (uint64_t)want;
     // Towards the end smaller ones, so that all ranks end together.
     uint64_t n_ranks = core_n_ranks(c) ? core_n_ranks(c) : 1;
@@ -179,10 +182,13 @@ uint64_t job_shard_size(const struct core *c, const struct job *j, uint64_t firs
     const struct job_spec *s = &j->spec;
     uint64_t left = j->n_items - first;
     uint64_t n = s->shard;
-    if (s->max_attempts > 1 || (!n && (s->params_of || j->params.n)))
-        n = 1; // items with params of their own, or retried one by one
+    // Somebody waits for each of the items with params of their own: only short ones, of
+    // which a lease costs more than the work, go together.
+    bool is_asked = s->params_of || j->params.n;
+    if (s->max_attempts > 1 || (!n && is_asked && s->gang > 1))
+        n = 1; // retried one by one, or by a whole gang
     if (!n)
-        n = adapted_size(c, j, left);
+        n = adapted_size(c, j, left, is_asked ? ASKED_TIME : c->o.shard_target_ns);
     n = n < SHARD_MAX ? n : SHARD_MAX;
     if (s->per_point) {
         uint64_t in_point = s->per_point - first % s->per_point;

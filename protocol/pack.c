@@ -125,6 +125,13 @@ void pack_write_list(uint32_t n, struct buf *out)
     msgpack_pack_array(&pk, n);
 }
 
+void pack_write_map(uint32_t n, struct buf *out)
+{
+    msgpack_packer pk;
+    msgpack_packer_init(&pk, out, write_to_buf);
+    msgpack_pack_map(&pk, n);
+}
+
 struct sha256 pack_digest(const struct value *v)
 {
     struct buf b;

@@ -19,6 +19,7 @@
 
 void pack_write(const struct value *v, struct buf *out);
 void pack_write_list(uint32_t n, struct buf *out); // its n elements come next
+void pack_write_map(uint32_t n, struct buf *out);  // n keys, in order, each before its value
 // Any well-formed MessagePack (guarded first), canonical or not.  Strings are
 // copied with a NUL behind, into `a`.
 MUST_CHECK enum error

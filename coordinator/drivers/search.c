@@ -16,6 +16,8 @@
 #include "coordinator/drivers/search_state.h"
 #include "coordinator/drivers/told.h"
 #include "coordinator/spec.h"
+#include "protocol/message.h"
+#include "protocol/pack.h"
 
 static void destroy(void *state);
 
@@ -48,7 +50,8 @@ static enum error create(const struct driver_setup *setup, void **state, struct 
     s->scratch = arena_create();
     s->requests = arena_create();
     map_init(&s->asked_warm);
-    buf_init(&s->lines, SIZE_MAX);
+    buf_init(&s->text, UINT32_MAX);
+    buf_init(&s->lines, SIZE_MAX / 4);
     enum error e = search_parse(s, setup, t);
     if (e) {
         destroy(s);
@@ -71,12 +74,13 @@ static void destroy(void *state)
     if (s->history.walk)
         history_fini(&s->history);
     map_fini(&s->asked_warm);
+    buf_fini(&s->text);
+    buf_fini(&s->lines);
     mem_free(s->trials);
     mem_free(s->best);
     mem_free(s->curve);
     mem_free(s->asking);
     arena_destroy(s->requests);
-    buf_fini(&s->lines);
     arena_destroy(s->arena);
     arena_destroy(s->scratch);
     mem_free(s);
@@ -300,6 +304,28 @@ static bool answers(const void *state, uint64_t item)
     return item < s->n_asked && s->trials[item].is_copy;
 }
 
+// The params of the trials that nobody was told of.
+static void say_new(struct search *s, uint32_t n, struct driver_output *out)
+{
+    struct bin *list = arena_alloc(out->arena, (n + 1) * sizeof *list);
+
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t trial = s->n_reported + i;
+        const struct point *p = &search_record(s, trial)->point;
+        buf_reset(&s->text);
+        if (s->trials[trial].asks) {
+            struct value params = space_decode(s->space, p, out->arena);
+            search_add_request(s, trial, &params, out->arena);
+            pack_write(&params, &s->text);
+        } else {
+            space_write(s->space, p, SPACE_PACKED, s->scratch, &s->text);
+        }
+        list[i].p = arena_copy(out->arena, s->text.bytes, s->text.n);
+        list[i].n = (uint32_t)s->text.n;
+    }
+    out->packed = n ? list : NULL;
+}
+
 static void step(void *state, struct driver_output *out)
 {
     struct search *s = state;
@@ -313,15 +339,9 @@ static void step(void *state, struct driver_output *out)
     advance(s);
     arena_reset(s->scratch);
     uint32_t n_new = s->n_asked - s->n_reported;
-    struct value *params = arena_alloc(out->arena, (n_new + 1) * sizeof *params);
-    for (uint32_t i = 0; i < n_new; i++) {
-        uint32_t trial = s->n_reported + i;
-        params[i] = space_decode(s->space, &search_record(s, trial)->point, out->arena);
-        search_add_request(s, trial, &params[i], out->arena);
-    }
+    say_new(s, n_new, out);
     search_sent(s);
     out->n_items = s->n_reported = s->n_asked;
-    out->params = n_new ? params : NULL;
     out->n_expected = s->is_exhausted ? s->n_asked : s->n_trials;
     out->waits_for = s->n_scored < s->n_asked ? s->n_scored : 0;
     if (s->has_news)

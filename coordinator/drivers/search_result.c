@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -166,14 +167,22 @@ static void write_history(struct search *s)
     struct buf *out = &s->lines;
     buf_reset(out);
     for (uint32_t i = 0; i < s->n_scored; i++) {
-        const struct score *score = &search_record(s, i)->score;
-        struct value v = trial_value(s, i, s->scratch);
-        put(s->scratch, &v, "state", value_str(s->scratch, verdicts[score->verdict]));
+        const struct record *r = search_record(s, i);
+        buf_printf(out, "{\"trial\":%" PRIu32 ",\"params\":", i);
+        space_write(s->space, &r->point, SPACE_JSON, s->scratch, out);
+        buf_puts(out, ",\"metrics\":");
+        struct value metrics = search_metrics(s, i, s->scratch);
+        value_json(&metrics, out);
+        buf_printf(out, ",\"state\":\"%s\"", verdicts[r->score.verdict]);
         if (s->trials[i].is_copy)
-            put(s->scratch, &v, "memo", value_uint(s->trials[i].of));
-        search_add_answer(s, i, &v, s->scratch);
-        value_json(&v, out);
-        buf_puts(out, "\n");
+            buf_printf(out, ",\"memo\":%" PRIu32, s->trials[i].of);
+        struct value more = value_map();
+        search_add_answer(s, i, &more, s->scratch);
+        for (uint32_t k = 0; k < more.n; k++) {
+            buf_printf(out, ",\"%s\":", more.pairs[k].key);
+            value_json(&more.pairs[k].value, out);
+        }
+        buf_puts(out, "}\n");
         arena_reset(s->scratch);
     }
 }

@@ -69,6 +69,7 @@ struct search {
     // Of one objective: the trials that were the best of all before them.
     uint32_t n_curve, cap_curve;
     uint32_t *curve;
+    struct buf text; // of one point
 };
 
 // An algorithm that asks so many known points one behind the other has no others.

@@ -24,6 +24,7 @@ struct record {
 };
 
 struct prior;
+struct gene_block;
 
 struct history {
     const struct space *space;
@@ -43,7 +44,8 @@ struct history {
     struct point *proposals;
     uint32_t n_proposals, cap_proposals;
     struct walk *walk; // for whoever asks
-    struct arena *arena;
+    struct arena *arena;       // the first genes
+    struct gene_block *blocks; // what came when those were many
 };
 
 void history_init(struct history *h,

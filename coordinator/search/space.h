@@ -31,6 +31,7 @@
 #include <stdint.h>
 
 #include "common/arena.h"
+#include "common/buf.h"
 #include "common/error.h"
 #include "common/rng.h"
 #include "common/value.h"
@@ -208,6 +209,13 @@ struct gene slot_gene(const struct slot *s, uint32_t index, double u);
 
 // --- points -------------------------------------------------------------------
 struct value space_decode(const struct space *s, const struct point *p, struct arena *a);
+// The same appended to `out` as canonical MessagePack or as JSON on one line.
+enum space_form { SPACE_PACKED, SPACE_JSON };
+void space_write(const struct space *s,
+                 const struct point *p,
+                 enum space_form form,
+                 struct arena *scratch,
+                 struct buf *out);
 // `at` is the file, for the message; ERR_PARSE: a parameter is missing, too
 // much, or out of the space.
 MUST_CHECK enum error space_encode(const struct space *s,

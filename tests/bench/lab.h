@@ -22,6 +22,7 @@
 #include "common/value.h"
 #include "common/yaml.h"
 #include "coordinator/drivers/search.h"
+#include "protocol/message.h"
 #include "protocol/pack.h"
 
 enum { LAB_TRIALS_MAX = 4000, LAB_SEEDS_MAX = 64 };
@@ -96,7 +97,9 @@ lab_run(const struct lab *lab, const char *job, uint64_t seed, double *rows)
         struct driver_output out = {.arena = turn, .n_items = n_items};
         search_driver.step(state, &out);
         for (uint64_t i = n_items; i < out.n_items; i++)
-            params[i] = value_copy(a, &out.params[i - n_items]);
+            if (pack_read(out.packed[i - n_items].p, out.packed[i - n_items].n, a, &params[i],
+                          &t))
+                lab_die("params", t.text);
         n_items = out.n_items;
         finished = out.finished;
         arena_reset(turn);

@@ -17,6 +17,7 @@
 #include "common/outcome.h"
 #include "common/yaml.h"
 #include "coordinator/drivers/search.h"
+#include "protocol/message.h"
 #include "protocol/pack.h"
 #include "tests/unit/harness.h"
 
@@ -69,7 +70,8 @@ static inline bool run_step(struct run *r)
     ck_assert_uint_ge(r->last.n_items, r->n_items);
     ck_assert_uint_le(r->last.n_items, TRIALS_MAX);
     for (uint64_t i = r->n_items; i < r->last.n_items; i++)
-        r->params[i] = value_copy(r->arena, &r->last.params[i - r->n_items]);
+        ck_assert(!pack_read(r->last.packed[i - r->n_items].p, r->last.packed[i - r->n_items].n,
+                             r->arena, &r->params[i], NULL));
     r->n_items = r->last.n_items;
     if (r->last.finished) {
         r->result = value_copy(r->arena, &r->last.result);

@@ -4,6 +4,8 @@
 #include "common/outcome.h"
 #include "common/yaml.h"
 #include "coordinator/drivers/search.h"
+#include "protocol/message.h"
+#include "protocol/pack.h"
 #include "tests/unit/fleet_fixture.h"
 
 enum { DEPTH_MAX = 64, ROW = 6, AIRCRAFT = 2, SEEDS = 50, EPISODE = 0 };
@@ -171,7 +173,10 @@ static int64_t search_best(struct fleet *f, uint64_t seed)
             break;
         ck_assert_uint_gt(o.n_items, n);
         for (uint64_t first = n; n < o.n_items; n++) {
-            int64_t y = judge(f, &o.params[n - first]);
+            struct value params;
+            const struct bin *b = &o.packed[n - first];
+            ck_assert(!pack_read(b->p, b->n, turn, &params, NULL));
+            int64_t y = judge(f, &params);
             best = y > best ? y : best;
             tell(search, n, (double)y);
         }

@@ -201,7 +201,8 @@ START_TEST(an_algorithm_that_repeats_for_ever_is_stopped)
             if (search_driver.answers(r.state, i))
                 continue;
             ck_assert_uint_lt(i, TRIALS_MAX);
-            r.params[i] = value_copy(r.arena, &r.last.params[i - seen]);
+            ck_assert(!pack_read(r.last.packed[i - seen].p, r.last.packed[i - seen].n, r.arena,
+                                 &r.params[i], NULL));
             tell_one(&r, i);
             n_run++;
         }

@@ -10,6 +10,7 @@
 #include "common/map.h"
 #include "common/yaml.h"
 #include "coordinator/search/space.h"
+#include "protocol/pack.h"
 #include "tests/unit/harness.h"
 
 static struct arena *a;
@@ -110,6 +111,54 @@ START_TEST(every_path_is_a_point_and_comes_back)
         ck_assert_msg(value_equal(&params, &again), "%s\n%s", json(&params), json(&again));
     }
     ck_assert_uint_gt(n_valid, 250); // pruning leaves little to reject
+    walk_destroy(w);
+}
+END_TEST
+
+// Nothing in it has something beneath; keys out of order, lists long, short and empty,
+// options too long to be copied as they are.
+#define PLAIN                                                                                  \
+    "space:\n"                                                                                 \
+    "  z: {type: sequence, length: 60, of: {type: choice, values: [0, 1, 2, 300]}}\n"          \
+    "  a: {type: sequence, min: 0, max: 9, of: {type: choice, values: [x, 'y\"', 1.5]}}\n"     \
+    "  ab: {type: sequence, length: 9, of: {type: choice, values: [aaaaaaaaaaaaaaaaaaaaaaaa,"  \
+    " b]}}\n"                                                                                  \
+    "  g: {type: float, low: 1e-4, high: 10, log: true}\n"                                     \
+    "  i: {type: int, low: -3, high: 17, step: 4}\n"                                           \
+    "  b: {type: choice, values: [true, 'a b', -70000]}\n"                                     \
+    "  q: {type: sequence, length: 2, of: {type: sequence, min: 1, max: 12, of: {type: int,"   \
+    " low: 0, high: 1}}}\n"                                                                    \
+    "  s: {type: sequence, length: 4, join: '', of: {type: choice, values: ['0', '1']}}\n"     \
+    "  p: {type: permutation, values: [x, y, z, 7]}\n"                                         \
+    "  u: {type: subset, values: [1, 2, 3, 4, 5], min: 0, max: 3}\n"
+
+START_TEST(a_point_is_written_as_its_values_are)
+{
+    const struct space *s = must_parse(_i ? PLAIN : ALL);
+    struct walk *w = walk_create(s);
+    struct point p = room(s);
+    struct buf ours, theirs;
+
+    buf_init(&ours, SIZE_MAX);
+    buf_init(&theirs, SIZE_MAX);
+    for (uint32_t i = 0; i < 300; i++) {
+        struct rng r = rng_at(8, 0, 0, i);
+        ck_assert(walk_run(w, &p, choose_random, &r));
+        struct value v = space_decode(s, &p, a);
+        space_write(s, &p, SPACE_JSON, a, &ours);
+        value_json(&v, &theirs);
+        ck_assert_str_eq(buf_cstr(&ours), buf_cstr(&theirs));
+        buf_reset(&ours);
+        buf_reset(&theirs);
+        space_write(s, &p, SPACE_PACKED, a, &ours);
+        pack_write(&v, &theirs);
+        ck_assert_uint_eq(ours.n, theirs.n);
+        ck_assert_mem_eq(ours.bytes, theirs.bytes, ours.n);
+        buf_reset(&ours);
+        buf_reset(&theirs);
+    }
+    buf_fini(&ours);
+    buf_fini(&theirs);
     walk_destroy(w);
 }
 END_TEST
@@ -484,6 +533,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, every_path_is_a_point_and_comes_back, 0, 5);
+    tcase_add_loop_test(tc, a_point_is_written_as_its_values_are, 0, 2);
     tcase_add_test(tc, a_path_resumed_is_the_same_path);
     tcase_add_loop_test(tc, the_order_of_all_points_visits_each_once, 0,
                         sizeof counts / sizeof counts[0]);
