@@ -11,6 +11,8 @@
 #include "coordinator/driver.h"
 #include "coordinator/search/algorithm.h"
 
+enum { SEARCH_NAMES_MAX = 64 };
+
 struct trial {
     bool has_outcome;
     bool is_copy; // of an earlier trial `of` at the same point: never run, its outcome
@@ -50,7 +52,9 @@ struct search {
     bool has_news;
     bool must_retell; // an outcome that the algorithm knows has changed
     const char *why_no_digest;
-    struct buf lines; // the history as text, once it is finished
+    uint32_t n_names;
+    const char *names[SEARCH_NAMES_MAX]; // of metrics seen, for the maps of all trials
+    struct buf lines;                    // the history as text, once it is finished
     uint32_t n_best, cap_best;
     uint32_t *best; // the best trial, or the front, ascending
     // Of one objective: the trials that were the best of all before them.
