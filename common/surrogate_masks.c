@@ -71,27 +71,32 @@ static bool fit_words(const struct forest_tree *trees, uint32_t n_trees, uint32_
     return n_columns > 0;
 }
 
-// All thresholds of the column, each once.
+// Into `out`, unless that is NULL, the thresholds of the column, one a node; their number.
+static uint32_t
+list_thresholds(uint32_t column, const struct forest_tree *trees, uint32_t n_trees, double *out)
+{
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < n_trees; k++)
+        for (uint32_t i = 0; i < trees[k].n; i++) {
+            const struct forest_node *node = &trees[k].nodes[i];
+            if (node->left < 0 || node->column != (int32_t)column)
+                continue;
+            if (out)
+                out[n] = node->at;
+            n++;
+        }
+    return n;
+}
+
+// All of them, each once.
 static struct axis
 make_axis(uint32_t column, const struct forest_tree *trees, uint32_t n_trees, struct arena *a)
 {
     struct axis x = {.column = column};
-    uint32_t n = 0;
+    uint32_t n = list_thresholds(column, trees, n_trees, NULL);
 
-    for (int pass = 0; pass < 2; pass++) {
-        n = 0;
-        for (uint32_t k = 0; k < n_trees; k++)
-            for (uint32_t i = 0; i < trees[k].n; i++) {
-                const struct forest_node *node = &trees[k].nodes[i];
-                if (node->left < 0 || node->column != (int32_t)column)
-                    continue;
-                if (pass)
-                    x.at[n] = node->at;
-                n++;
-            }
-        if (!pass)
-            x.at = arena_alloc(a, (n + 1) * sizeof *x.at);
-    }
+    x.at = arena_alloc(a, (n + 1) * sizeof *x.at);
+    (void)list_thresholds(column, trees, n_trees, x.at);
     qsort(x.at, n, sizeof *x.at, ascending);
     for (uint32_t i = 0; i < n; i++)
         if (!x.n || x.at[i] != x.at[x.n - 1])
