@@ -6,7 +6,7 @@
 #include <string.h>
 
 // Words in all: what an open model may take beside its trees (32 MiB).
-enum { LEAVES_MAX = 64, WORDS_MAX = 4 << 20, STEP = 32 };
+enum { LEAVES_MAX = 64, WORDS_MAX = 4 << 20, STEP = 8 };
 
 struct axis {
     uint32_t column;
@@ -155,7 +155,7 @@ static void make_words(struct masks *m,
         memset(m->axes[c].words, 0xff, n * sizeof *m->axes[c].words);
     }
     for (uint32_t k = 0; k < m->n_trees; k++) {
-        double *leaves = arena_room(a, LEAVES_MAX * sizeof *leaves);
+        double *leaves = arena_room(a, (trees[k].n / 2 + 1) * sizeof *leaves);
         struct maker maker = {m, by_column, trees[k].nodes, k, leaves};
         (void)number_leaves(&maker, 0, 0);
         m->leaves[k] = leaves;
@@ -182,6 +182,8 @@ struct masks *masks_create(const struct surrogate_data *shape,
     struct axis **by_column = arena_alloc(a, n_columns * sizeof(struct axis *));
     m->n_trees = n_trees;
     m->n_padded = (n_trees + STEP - 1) / STEP * STEP;
+    // Rows a multiple of a page apart would share the sets of the cache.
+    m->n_padded += m->n_padded % 64 == 0 ? STEP : 0;
     m->axes = arena_alloc(a, n_columns * sizeof *m->axes);
     m->leaves = arena_alloc(a, n_trees * sizeof(double *));
     for (uint32_t c = 0; c < n_columns; c++) {
@@ -200,24 +202,59 @@ struct masks *masks_create(const struct surrogate_data *shape,
 }
 
 // --- using --------------------------------------------------------------------------------
-// The compiler's vectors, of whatever width it has: integers do not differ.
 typedef uint64_t words __attribute__((vector_size(STEP * sizeof(uint64_t)), aligned(8)));
+
+static inline __attribute__((always_inline)) double sum_up(const struct masks *m,
+                                                           const uint64_t *const *rows)
+{
+    double sum = 0;
+
+    for (uint32_t first = 0; first < m->n_trees; first += STEP) {
+        uint32_t n = m->n_trees - first < STEP ? m->n_trees - first : STEP;
+        words left = ~(words){0};
+        uint64_t each[STEP];
+        for (uint32_t c = 0; c < m->n_axes; c++)
+            left &= *(const words *)(const void *)(rows[c] + first);
+        memcpy(each, &left, sizeof each);
+        for (uint32_t k = 0; k < n; k++)
+            sum += m->leaves[first + k][__builtin_ctzll(each[k])];
+    }
+    return sum;
+}
+
+// Vectors of several widths; integers do not differ, and the sum has one order.
+static double sum_portable(const struct masks *m, const uint64_t *const *rows)
+{
+    return sum_up(m, rows);
+}
+
+#ifdef __x86_64__
+__attribute__((target("avx2,bmi"))) static double sum_avx2(const struct masks *m,
+                                                           const uint64_t *const *rows)
+{
+    return sum_up(m, rows);
+}
+
+__attribute__((target("avx512f,bmi"))) static double sum_avx512(const struct masks *m,
+                                                                const uint64_t *const *rows)
+{
+    return sum_up(m, rows);
+}
+#endif
 
 double masks_sum(const struct masks *m, const double *x)
 {
     const uint64_t *rows[SURROGATE_COLUMNS_MAX];
-    double sum = 0;
 
     for (uint32_t c = 0; c < m->n_axes; c++) {
         const struct axis *axis = &m->axes[c];
         rows[c] = axis->words + (size_t)place_of(axis, x[axis->column]) * m->n_padded;
     }
-    for (uint32_t first = 0; first < m->n_trees; first += STEP) {
-        words left = ~(words){0};
-        for (uint32_t c = 0; c < m->n_axes; c++)
-            left &= *(const words *)(const void *)(rows[c] + first);
-        for (uint32_t k = 0; k < STEP && first + k < m->n_trees; k++)
-            sum += m->leaves[first + k][__builtin_ctzll(left[k])];
-    }
-    return sum;
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx512f"))
+        return sum_avx512(m, rows);
+    if (__builtin_cpu_supports("avx2"))
+        return sum_avx2(m, rows);
+#endif
+    return sum_portable(m, rows);
 }
