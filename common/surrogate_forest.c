@@ -9,7 +9,7 @@
 
 #include "common/mem.h"
 #include "common/rng.h"
-#include "common/surrogate_parts.h"
+#include "common/surrogate_masks.h"
 
 enum { DEPTH_MAX = 40, LEAF_MIN = 1, TREES_DEFAULT = 100, TREES_MAX = 10000 };
 
@@ -242,10 +242,8 @@ static enum error fit_boost(const struct surrogate_data *d,
 
 struct forest {
     uint32_t n_trees;
-    struct {
-        uint32_t n;
-        const struct forest_node *nodes;
-    } trees[];
+    const struct masks *masks; // where the trees are small; else NULL: they are walked
+    struct forest_tree trees[];
 };
 
 // Children stand behind their parents, so that a walk ends.
@@ -280,15 +278,16 @@ open_forest(const struct surrogate_data *shape, const struct value *v, struct ar
         if (!is_tree(f->trees[k].nodes, f->trees[k].n, shape->n_columns))
             return NULL;
     }
+    f->masks = masks_create(shape, f->trees, f->n_trees, a);
     return f;
 }
 
 static double predict(const void *model, const struct surrogate_data *shape, const double *x)
 {
     const struct forest *f = model;
-    double sum = 0;
+    double sum = f->masks ? masks_sum(f->masks, x) : 0;
 
-    for (uint32_t k = 0; k < f->n_trees; k++)
+    for (uint32_t k = 0; !f->masks && k < f->n_trees; k++)
         sum += walk_tree(shape, f->trees[k].nodes, x);
     return sum / f->n_trees;
 }

@@ -159,7 +159,7 @@ static struct value without_volatile(const struct search *s, const struct value 
     struct value map = value_map();
     for (uint32_t i = 0; i < metrics->n; i++)
         if (!search_is_volatile(s, metrics->pairs[i].key))
-            value_set(s->arena, &map, metrics->pairs[i].key, metrics->pairs[i].value);
+            value_set(s->scratch, &map, metrics->pairs[i].key, metrics->pairs[i].value);
     return map;
 }
 
@@ -169,10 +169,42 @@ static struct value without_binary(const struct search *s, const struct value *m
     struct value map = value_map();
     for (uint32_t i = 0; i < metrics->n; i++)
         if (metrics->pairs[i].value.type != VALUE_BIN)
-            value_set(s->arena, &map, metrics->pairs[i].key, metrics->pairs[i].value);
+            value_set(s->scratch, &map, metrics->pairs[i].key, metrics->pairs[i].value);
     return map;
 }
 
+// One copy of a metric's name serves all trials, unless they are many.
+static const char *name_kept(struct search *s, const char *name)
+{
+    for (uint32_t i = 0; i < s->n_names; i++)
+        if (strcmp(s->names[i], name) == 0)
+            return s->names[i];
+    name = arena_str(s->arena, name, strlen(name));
+    if (s->n_names < SEARCH_NAMES_MAX)
+        s->names[s->n_names++] = name;
+    return name;
+}
+
+// For as long as the job lives.  There is room for more only where derived metrics will be
+// put beside them: of a million trials it would be a fifth of the memory.
+static struct value metrics_kept(struct search *s, const struct value *metrics)
+{
+    struct value map = *metrics;
+
+    if (map.type != VALUE_MAP)
+        return value_null();
+    if (s->objectives.n_derived)
+        map = value_map_of(s->arena, map.n);
+    else
+        map.pairs = map.n ? arena_room(s->arena, map.n * sizeof *map.pairs) : NULL;
+    for (uint32_t i = 0; i < map.n; i++)
+        map.pairs[i] =
+            (struct value_pair){.key = name_kept(s, metrics->pairs[i].key),
+                                .value = value_copy(s->arena, &metrics->pairs[i].value)};
+    return map;
+}
+
+// The metrics may be gone when it returns.
 static void take_outcome(struct search *s, uint64_t item, struct value metrics, bool again)
 {
     struct trial *trial = item < s->n_asked ? &s->trials[item] : NULL;
@@ -190,7 +222,7 @@ static void take_outcome(struct search *s, uint64_t item, struct value metrics, 
             s->why_no_digest = "a failed trial was tried again after others had been chosen";
     }
     trial->has_outcome = true;
-    trial->metrics = metrics;
+    trial->metrics = metrics_kept(s, &metrics);
     s->has_news = true;
 }
 
@@ -198,7 +230,7 @@ static struct value row_of(const struct search *s, const struct outcome_view *v,
 {
     struct value map = value_map();
     for (uint32_t i = 0; s->metrics && s->metrics[i] && i < v->n_metrics; i++)
-        value_set(s->arena, &map, s->metrics[i], value_float(outcome_row_value(v, row, i)));
+        value_set(s->scratch, &map, s->metrics[i], value_float(outcome_row_value(v, row, i)));
     return map;
 }
 
@@ -207,7 +239,7 @@ static void tell(void *state, const struct outcome *o)
 {
     struct search *s = state;
     struct outcome_view v = {.form = OUTCOME_NONE};
-    struct value list = told_list(o, s->arena);
+    struct value list = told_list(o, s->scratch);
 
     if (outcome_view(o->data, o->n_data, o->count, &v))
         v.form = OUTCOME_NONE;
@@ -217,6 +249,7 @@ static void tell(void *state, const struct outcome *o)
             metrics = v.form == OUTCOME_ROWS ? row_of(s, &v, i) : told_map(&list, i);
         take_outcome(s, o->first + i, metrics, o->again);
     }
+    arena_reset(s->scratch);
 }
 
 static enum error extend(void *state, const struct value *args, struct errtext *t)

@@ -12,6 +12,8 @@
 #include "coordinator/search/algorithm.h"
 #include "coordinator/search/endpoint.h"
 
+enum { SEARCH_NAMES_MAX = 64 };
+
 struct trial {
     bool has_outcome;
     bool is_copy; // of an earlier trial `of` at the same point: never run, its outcome
@@ -63,7 +65,9 @@ struct search {
     struct asking *asking;
     uint32_t ends[ENDPOINT_ENDS]; // of the requests of trials told
     const char *why_no_digest;
-    struct buf lines; // the history as text, once it is finished
+    uint32_t n_names;
+    const char *names[SEARCH_NAMES_MAX]; // of metrics seen, for the maps of all trials
+    struct buf lines;                    // the history as text, once it is finished
     uint32_t n_best, cap_best;
     uint32_t *best; // the best trial, or the front, ascending
     // Of one objective: the trials that were the best of all before them.

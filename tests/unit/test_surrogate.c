@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "common/rng.h"
 #include "common/surrogate.h"
+#include "common/surrogate_masks.h"
 #include "protocol/pack.h"
 #include "tests/unit/harness.h"
 
@@ -206,6 +207,84 @@ START_TEST(sequences_are_more_than_their_length)
 }
 END_TEST
 
+// --- trees as masks -----------------------------------------------------------------------
+enum { MASK_COLUMNS = 5, MASK_TREES = 45, MASK_NODES = 127 };
+
+// A random tree of at most `room` leaves.
+static int32_t some_tree(struct rng *r, struct forest_node *nodes, uint32_t *n, uint32_t room)
+{
+    uint32_t self = (*n)++;
+    nodes[self] = (struct forest_node){.at = rng_f64(r) - 0.5, .left = -1, .right = -1};
+    if (room < 2 || rng_below(r, 10) == 0)
+        return (int32_t)self;
+    uint32_t left = 1 + (uint32_t)rng_below(r, room - 1);
+    int32_t column = (int32_t)rng_below(r, MASK_COLUMNS);
+    // Columns 0 and 1 are categories of four levels; thresholds recur.
+    struct forest_node node = {.at = (double)rng_below(r, column < 2 ? 4 : 9),
+                               .column = column};
+    node.left = some_tree(r, nodes, n, left);
+    node.right = some_tree(r, nodes, n, room - left);
+    nodes[self] = node;
+    return (int32_t)self;
+}
+
+START_TEST(masks_find_the_leaves_that_walks_find)
+{
+    struct rng r = rng_at(31, (uint32_t)_i, 0, 0);
+    struct surrogate_column columns[MASK_COLUMNS] = {{.n_levels = 4}, {.n_levels = 4}};
+    struct surrogate_data shape = {.n_columns = MASK_COLUMNS, .columns = columns};
+    static struct forest_node nodes[MASK_TREES][MASK_NODES];
+    struct forest_tree trees[MASK_TREES];
+    struct arena *a = arena_create();
+
+    for (int k = 0; k < MASK_TREES; k++) {
+        trees[k] = (struct forest_tree){0, nodes[k]};
+        (void)some_tree(&r, nodes[k], &trees[k].n, _i ? 64 : 1);
+    }
+    struct masks *m = masks_create(&shape, trees, MASK_TREES, a);
+    ck_assert_ptr_nonnull(m);
+    for (int i = 0; i < 2000; i++) {
+        double x[MASK_COLUMNS], want = 0;
+        for (int c = 0; c < MASK_COLUMNS; c++)
+            x[c] = c < 2 ? (double)rng_below(&r, 6) : (double)rng_below(&r, 21) / 2 - 0.5;
+        if (i % 50 == 0)
+            x[i / 50 % MASK_COLUMNS] = (double)NAN;
+        for (int k = 0; k < MASK_TREES; k++) {
+            const struct forest_node *n = nodes[k];
+            while (n->left >= 0) {
+                double v = x[n->column];
+                n = nodes[k] + ((n->column < 2 ? v == n->at : v <= n->at) ? n->left : n->right);
+            }
+            want += n->at;
+        }
+        double sum = masks_sum(m, x);
+        ck_assert_mem_eq(&sum, &want, sizeof sum);
+    }
+    arena_destroy(a);
+}
+END_TEST
+
+START_TEST(masks_refuse_more_leaves_than_bits)
+{
+    struct surrogate_column column = {.n_levels = 0};
+    struct surrogate_data shape = {.n_columns = 1, .columns = &column};
+    struct forest_node nodes[131];
+    struct forest_tree tree = {131, nodes};
+    struct arena *a = arena_create();
+
+    for (int32_t i = 0; i < 131; i++) // a chain of tests, a leaf beside each
+        nodes[i] = i % 2 || i == 130 ? (struct forest_node){.at = i, .left = -1, .right = -1}
+                                     : (struct forest_node){i, 0, i + 1, i + 2, 0};
+    ck_assert_ptr_null(masks_create(&shape, &tree, 1, a)); // 66 leaves
+    nodes[126] = (struct forest_node){.at = 126, .left = -1, .right = -1};
+    tree.n = 127;
+    ck_assert_ptr_nonnull(masks_create(&shape, &tree, 1, a)); // 64
+    nodes[0].at = (double)NAN;
+    ck_assert_ptr_null(masks_create(&shape, &tree, 1, a));
+    arena_destroy(a);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("surrogate");
@@ -217,6 +296,8 @@ int main(void)
     tcase_add_loop_test(tc, sequences_are_more_than_their_length, 0, 4);
     tcase_add_test(tc, quality_of_known_orders);
     tcase_add_test(tc, the_fixture_s_designs_are_ranked);
+    tcase_add_loop_test(tc, masks_find_the_leaves_that_walks_find, 0, 4);
+    tcase_add_test(tc, masks_refuse_more_leaves_than_bits);
     suite_add_tcase(s, tc);
     return harness_run(s);
 }
