@@ -39,7 +39,7 @@ float *engine_gather(struct engine *e, float *part, uint32_t n, uint32_t columns
 {
     if (e->size == 1)
         return part;
-    int64_t start = clock_now();
+    int64_t start = clock_now(), waited = -group_waited(e->group);
     uint32_t each = unit == 1 ? PACKED_ROWS : 1;
     size_t *bytes = arena_room(e->step, e->size * sizeof *bytes);
     for (uint32_t r = 0; r < e->size; r++)
@@ -48,7 +48,9 @@ float *engine_gather(struct engine *e, float *part, uint32_t n, uint32_t columns
                    * unit * sizeof *part;
     float *out = engine_matrix(e, n, (size_t)columns * unit);
     group_gather_rows(e->group, part, n, bytes, out);
-    e->exchange_ns += clock_now() - start;
+    waited += group_waited(e->group);
+    e->waiting_ns += waited;
+    e->exchange_ns += clock_now() - start - waited;
     return out;
 }
 
@@ -329,6 +331,7 @@ void engine_stats(const struct engine *e, struct engine_stats *out)
                                  .n_steps = e->steps_done,
                                  .total_ns = e->total_ns,
                                  .exchange_ns = e->exchange_ns,
+                                 .waiting_ns = e->waiting_ns,
                                  .whole_steps = whole_steps(e->whole),
                                  .whole_pairs = whole_pairs(e->whole)};
 }

@@ -43,7 +43,7 @@ struct engine {
     struct arena *step;
     uint64_t *load;
     uint64_t tokens_done, steps_done;
-    int64_t total_ns, exchange_ns;
+    int64_t total_ns, exchange_ns, waiting_ns;
 };
 
 // Where a rank's part of n things begins, which are given out `unit` together.
