@@ -35,22 +35,61 @@ const float *engine_floats(struct engine *e, const struct gguf_tensor *t)
     return x;
 }
 
-float *engine_gather(struct engine *e, float *part, uint32_t n, uint32_t columns, uint32_t unit)
+// Where rank r's part of `columns` units begins.
+static uint32_t part_first(const struct engine *e, uint32_t r, uint32_t columns, uint32_t unit)
 {
-    if (e->size == 1)
-        return part;
+    return engine_first(r, e->size, columns, unit == 1 ? PACKED_ROWS : 1);
+}
+
+// n rows, of which a rank has so many bytes a unit, all of them into `out`.
+static void gather(struct engine *e,
+                   const void *part,
+                   uint32_t n,
+                   uint32_t columns,
+                   uint32_t unit,
+                   const size_t size[2],
+                   void *out)
+{
     int64_t start = clock_now(), waited = -group_waited(e->group);
-    uint32_t each = unit == 1 ? PACKED_ROWS : 1;
     size_t *bytes = arena_room(e->step, e->size * sizeof *bytes);
     for (uint32_t r = 0; r < e->size; r++)
-        bytes[r] = (size_t)(engine_first(r + 1, e->size, columns, each)
-                            - engine_first(r, e->size, columns, each))
-                   * unit * sizeof *part;
-    float *out = engine_matrix(e, n, (size_t)columns * unit);
+        bytes[r] =
+            (size_t)(part_first(e, r + 1, columns, unit) - part_first(e, r, columns, unit))
+            * unit / size[0] * size[1];
     group_gather_rows(e->group, part, n, bytes, out);
     waited += group_waited(e->group);
     e->waiting_ns += waited;
     e->exchange_ns += clock_now() - start - waited;
+}
+
+float *engine_gather(struct engine *e, float *part, uint32_t n, uint32_t columns, uint32_t unit)
+{
+    if (e->size == 1)
+        return part;
+    float *out = engine_matrix(e, n, (size_t)columns * unit);
+    gather(e, part, n, columns, unit, (const size_t[2]){1, sizeof *part}, out);
+    return out;
+}
+
+bool engine_codes_travel(const struct engine *e,
+                         const struct gguf_tensor *w,
+                         uint32_t columns,
+                         uint32_t unit)
+{
+    if (!weights_find(e->weights, w))
+        return false;
+    for (uint32_t r = 0; r <= e->size; r++)
+        if ((uint64_t)part_first(e, r, columns, unit) * unit % PACKED_BLOCK != 0)
+            return false;
+    return true;
+}
+
+struct packed_x **engine_gather_codes(
+    struct engine *e, struct packed_x *const *part, uint32_t n, uint32_t columns, uint32_t unit)
+{
+    struct packed_x **out = engine_codes(e, (size_t)columns * unit, n);
+    gather(e, n ? part[0] : NULL, n, columns, unit,
+           (const size_t[2]){PACKED_BLOCK, sizeof(struct packed_x)}, n ? out[0] : NULL);
     return out;
 }
 
