@@ -85,7 +85,7 @@ MPI_BENCH := $(B)/bin/bench_experts $(B)/bin/bench_hot
 all: $(PROGRAMS) build/demo.gguf $(TOOLS) ## build the three programs and the tools (default)
 tests: all $(UNIT) $(SIM) $(MPITEST) $(ACTOR) $(REPLAY) $(addprefix $(B)/bin/,shoal-bench raw_zmq) ## build every test program
 .PHONY: all tests demo test load bench bench-dispatch bench-experts bench-fleet bench-overhead \
-        bench-prior bench-recipes bench-search benches fleet-laws lint tidy format asan \
+        bench-evolve bench-lottery bench-prior bench-recipes bench-search benches fleet-laws lint tidy format asan \
         ubsan tsan fuzz fuzzers sim cover chaos compose-up compose-down compose-test install \
         uninstall clean help current
 .DELETE_ON_ERROR:
@@ -195,6 +195,10 @@ bench-search: benches ## our algorithms next to the baselines of the optimiser f
 	@for suite in tables functions fronts; do $(B)/bin/search_quality $$suite --window 1 || exit; done
 bench-overhead: benches ## what a search costs beside its evaluations, next to the measured figures of Optuna
 	@tests/bench/bench-overhead $(B)/bin
+bench-evolve: benches ## evolve, ga and chance look for heuristics, judged on unseen instances
+	@$(B)/bin/search_programs
+bench-lottery: benches ## ArchGym's hyper-parameter lottery: a quarter of an hour
+	@tests/bench/bench-lottery $(B)/bin
 bench-prior: benches ## retrieval-guided tree search of recipes on ten circuits
 	@tests/bench/bench-prior $(B)/bin
 bench-recipes: benches ## the recipe job next to bare processes and GNU parallel, alternating

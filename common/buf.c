@@ -45,18 +45,6 @@ uint8_t *buf_reserve(struct buf *b, size_t n)
     return at;
 }
 
-void buf_put(struct buf *b, const void *p, size_t n)
-{
-    uint8_t *at = buf_reserve(b, n);
-    if (at && n)
-        memcpy(at, p, n);
-}
-
-void buf_puts(struct buf *b, const char *s)
-{
-    buf_put(b, s, strlen(s));
-}
-
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
     char text[256];

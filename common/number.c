@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/digits.h"
+
 // Longer texts are no number that a human or a program of ours wrote.
 enum { TEXT_MAX = 1024 };
 
@@ -127,6 +129,15 @@ static void whole_digits(uint64_t u, struct decimal *d)
         d->n--;
 }
 
+// The 17 digits, with point, as text.
+static void spread_digits(uint64_t digits, int point, struct decimal *d)
+{
+    d->n = 17;
+    d->point = point;
+    for (int i = d->n; i--; digits /= 10)
+        d->digits[i] = (char)('0' + digits % 10);
+}
+
 // Every decimal of up to 15 digits survives a normal double, so 15 digits with
 // their zeros cut are the shortest when they read back.  Subnormals hold less.
 static void shortest(double x, struct decimal *d)
@@ -135,7 +146,11 @@ static void shortest(double x, struct decimal *d)
         whole_digits((uint64_t)x, d);
         return;
     }
-    if (x < DBL_MIN) {
+    uint64_t digits;
+    int point;
+    if (digits_shortest(x, &digits, &point)) {
+        spread_digits(digits, point, d);
+    } else if (x < DBL_MIN) {
         int n = 1;
         while (n < 17 && !fits(x, n, d))
             n++;
@@ -189,23 +204,24 @@ static char *write_scientific(char *o, const struct decimal *d)
     return o + sprintf(o, "e%+03d", d->point - 1);
 }
 
-void number_format(double x, char out[NUMBER_TEXT_MAX])
+size_t number_format(double x, char out[NUMBER_TEXT_MAX])
 {
     if (isnan(x)) {
         memcpy(out, "nan", 4);
-        return;
+        return 3;
     }
     char *o = out;
     if (signbit(x))
         *o++ = '-';
     if (isinf(x) || x == 0) {
         memcpy(o, isinf(x) ? "inf" : "0.0", 4);
-        return;
+        return (size_t)(o - out) + 3;
     }
     struct decimal d = {.n = 0};
     shortest(fabs(x), &d);
     o = d.point < -3 || d.point > 16 ? write_scientific(o, &d) : write_plain(o, &d);
     *o = 0;
+    return (size_t)(o - out);
 }
 
 static size_t count_digits(const char *s)

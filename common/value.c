@@ -366,10 +366,11 @@ static void json_hex(const struct value *v, struct buf *out)
 
 static void json_float(double f, struct buf *out)
 {
-    char text[NUMBER_TEXT_MAX] = "null";
+    char text[NUMBER_TEXT_MAX];
     if (isfinite(f))
-        number_format(f, text);
-    buf_puts(out, text);
+        buf_put(out, text, number_format(f, text));
+    else
+        buf_puts(out, "null");
 }
 
 static bool is_scalar(const struct value *v)

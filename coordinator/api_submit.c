@@ -191,6 +191,10 @@ static enum error check(const struct call *c, const struct plan *p)
             "workload '%s' runs commands, which this coordinator does not allow; "
             "it was started without --allow-exec",
             p->job.workload);
+    if (p->checked->calls_out && !s->o.allow_exec)
+        return errtext_set(c->t, ERR_DENIED,
+                           "the algorithm's endpoint makes workers send requests, which this "
+                           "coordinator does not allow; it was started without --allow-exec");
     if (s->disk_full)
         return errtext_set(c->t, ERR_BUSY, "the coordinator's disk is full; try again later");
     return OK;

@@ -187,13 +187,22 @@ static bool write_all(int fd, const void *p, size_t n, uint64_t offset)
 enum error blobs_put(
     struct blobs *b, const void *p, size_t n, bool sync, struct sha256 *hash, struct errtext *t)
 {
+    *hash = sha256_of(p, n);
+    return blobs_put_hashed(b, p, n, sync, hash, t);
+}
+
+enum error blobs_put_hashed(struct blobs *b,
+                            const void *p,
+                            size_t n,
+                            bool sync,
+                            const struct sha256 *hash,
+                            struct errtext *t)
+{
     char name[NAME_MAX_SIZE];
-    struct sha256 h = sha256_of(p, n);
-    *hash = h;
     if (n > b->size_max)
         return errtext_set(t, ERR_LIMIT, "a blob of %zu bytes, at most %" PRIu64, n,
                            b->size_max);
-    if (blobs_find(b, &h, NULL))
+    if (blobs_find(b, hash, NULL))
         return OK;
     // Not the part's name: an upload of the same may be under way.
     (void)snprintf(name, sizeof name, "parts/%d.%u", (int)getpid(),
@@ -203,7 +212,7 @@ enum error blobs_put(
         return failed(t, "a blob");
     enum error e = write_all(fd, p, n, 0) ? OK : failed(t, "a blob");
     if (!e)
-        e = publish(b, fd, name, &h, sync, t);
+        e = publish(b, fd, name, hash, sync, t);
     (void)close(fd);
     if (e)
         (void)unlinkat(b->dir, name, 0);

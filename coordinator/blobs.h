@@ -44,6 +44,13 @@ MUST_CHECK enum error blobs_put(struct blobs *b,
                                 bool sync,
                                 struct sha256 *hash,
                                 struct errtext *t);
+// The same, where the hash of the bytes is known.
+MUST_CHECK enum error blobs_put_hashed(struct blobs *b,
+                                       const void *p,
+                                       size_t n,
+                                       bool sync,
+                                       const struct sha256 *hash,
+                                       struct errtext *t);
 
 struct blob_chunk {
     uint64_t peer;

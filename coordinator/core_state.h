@@ -97,6 +97,7 @@ struct job {
 struct rank {
     struct pod *pod;
     uint32_t index;
+    uint32_t pid;
     uint64_t peer;
     int64_t seen;
     uint64_t progress;
@@ -131,7 +132,6 @@ struct pod {
     char host[64];
     char version[16];
     char numerics[16];
-    uint32_t pid;
     uint32_t cpus;
     uint64_t memory_mb;
     struct arena *arena;

@@ -69,7 +69,7 @@ uint32_t core_rank_views(const struct core *c, struct arena *a, struct rank_view
                 .rank = r->index,
                 .n_ranks = r->pod->n_ranks,
                 .host = r->pod->host,
-                .pid = r->pod->pid,
+                .pid = r->pid,
                 .state = rank_state(r),
                 .job = r->held ? r->held->job->spec.number : 0,
                 .n_held = r->n_held,

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/hash.h"
 #include "coordinator/shell_state.h"
 #include "protocol/pack.h"
 
@@ -190,7 +191,9 @@ static void store_run(struct pool_task *t)
     bool sync = l->plan->job.durability != DURABILITY_NONE;
     for (uint32_t i = 0; i < x->output.n_blobs; i++) {
         const struct driver_blob *b = &x->output.blobs[i];
-        while (blobs_put(s->blobs, b->bytes, b->n, sync, &l->blob_hashes[i], &why)) {
+        struct sha256 *hash = &l->blob_hashes[i];
+        *hash = b->hash ? *b->hash : sha256_of(b->bytes, b->n);
+        while (blobs_put_hashed(s->blobs, b->bytes, b->n, sync, hash, &why)) {
             LOG_ERROR("blob.store", "why=\"%s\"", why.text);
             if (pool_is_stopping(s->files))
                 return;

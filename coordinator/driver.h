@@ -33,6 +33,7 @@
 #include "common/value.h"
 
 struct buf;
+struct sha256;
 
 // What a job's metrics are called when the workload fixes them.
 struct driver_workload {
@@ -94,6 +95,7 @@ struct driver_output {
         // The bytes are hashes, 64 hexadecimal digits a line, of blobs that are there
         // already: the artefact is those, one behind the other.
         bool is_list;
+        const struct sha256 *hash; // of the bytes, where the driver took it; else NULL
     } * blobs;
     uint32_t n_blobs;
 };

@@ -12,5 +12,8 @@ void driver_add_blob(struct driver_output *out,
 
     sha256_hex(&hash, hex);
     out->blobs[out->n_blobs++] =
-        (struct driver_blob){.name = name, .bytes = buf_cstr(b), .n = b->n};
+        (struct driver_blob){.name = name,
+                             .bytes = buf_cstr(b),
+                             .n = b->n,
+                             .hash = arena_copy(out->arena, &hash, sizeof hash)};
 }

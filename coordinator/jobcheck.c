@@ -53,6 +53,8 @@ check_workload(struct job_plan *p, const struct spec *job, const struct value *c
     entry = p->entry = arena_copy(p->arena, &copy, sizeof copy);
     p->metrics = params_metrics(entry, p->arena);
     p->commands = params_flag(entry, "commands");
+    const struct value *algorithm = spec_find(job, "algorithm");
+    p->calls_out = algorithm && value_find(algorithm, "endpoint");
     const struct value *stall = value_find(entry, "stall_ms");
     bool stalls = stall && stall->type == VALUE_INT && stall->i > 0 && stall->i < STALL_MS_MAX;
     p->stall_ns = (stalls ? stall->i : STALL_MS_DEFAULT) * CLOCK_MS;

@@ -31,6 +31,7 @@ struct job_plan {
     struct value params;        // with defaults
     const char *const *metrics; // NULL: dynamic
     bool commands;              // the workload runs the user's commands
+    bool calls_out;             // the workers send requests where the job says
     int64_t stall_ns;
     // How items are laid out, for leases and the JOB message.
     uint64_t per_point; // 0: no grid

@@ -297,6 +297,8 @@ enum error params_check_set(const struct value *entry,
 {
     const struct value *param = find_param(entry, name);
 
+    if (*name == '@') // protocol/propose.h
+        return spec_fail(at, NULL, "'%.60s' is a reserved name, expected one without @", name);
     if (!entry
         || (!param && (params_flag(entry, "commands") || params_flag(entry, "open_names"))))
         return OK;

@@ -57,7 +57,6 @@ static struct pod *pod_create(struct core *c, const struct msg_hello *h, struct 
     p->arena = arena_create();
     p->cpus = h->cpus;
     p->memory_mb = h->memory_mb;
-    p->pid = h->pid;
     copy_text(p->host, sizeof p->host, h->host);
     copy_text(p->version, sizeof p->version, h->version);
     copy_text(p->numerics, sizeof p->numerics, h->numerics);
@@ -147,6 +146,7 @@ roster_hello(struct core *c, uint64_t peer, const struct msg_hello *h, struct ef
     r->peer = peer;
     r->seen = r->moved = c->now;
     r->suspect = false;
+    r->pid = h->pid;
     r->next_seq = h->next_seq;
     map_set(&c->rank_by_peer, peer, (uintptr_t)r);
     (void)map_remove(&c->known_pods, h->instance);

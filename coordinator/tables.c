@@ -3,6 +3,7 @@
 
 #include "coordinator/driver.h"
 #include "coordinator/search/algorithm.h"
+#include "coordinator/search/endpoint.h"
 
 static void put(struct arena *a, struct value *map, const char *key, struct value v)
 {
@@ -51,6 +52,21 @@ static struct value knobs(const struct algorithm *g, struct arena *a)
     return list;
 }
 
+static struct value endpoint_table(struct arena *a)
+{
+    struct value list = value_list();
+    for (const struct endpoint_option *o = endpoint_options; o->name; o++) {
+        struct value m = value_map();
+        put(a, &m, "name", value_str(a, o->name));
+        put(a, &m, "type", value_str(a, o->type));
+        if (o->fallback)
+            put(a, &m, "default", value_str(a, o->fallback));
+        put(a, &m, "help", value_str(a, o->help));
+        (void)value_push(a, &list, m);
+    }
+    return list;
+}
+
 struct value tables_algorithms(struct arena *a)
 {
     struct value list = value_list();
@@ -62,6 +78,8 @@ struct value tables_algorithms(struct arena *a)
         put(a, &m, "help", value_str(a, g->help));
         put(a, &m, "source", g->source ? value_str(a, g->source) : value_null());
         put(a, &m, "options", knobs(g, a));
+        if (g->parents)
+            put(a, &m, "endpoint", endpoint_table(a));
         (void)value_push(a, &list, m);
     }
     return list;

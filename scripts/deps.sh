@@ -16,8 +16,8 @@ set -eu
 build="make gcc libc6-dev pkg-config libzmq3-dev libmsgpack-dev libsqlite3-dev
        libsodium-dev libfyaml-dev libpcre2-dev libmicrohttpd-dev libopenmpi-dev
        libgsl-dev libhwloc-dev"
-run="openmpi-bin berkeley-abc procps"
-tests="check curl util-linux python3"
+run="openmpi-bin berkeley-abc procps curl"
+tests="check util-linux python3"
 lint="clang clang-format clang-tidy shellcheck"
 bench="gearman-job-server libgearman-dev python3-distributed python3-simpy3 parallel"
 tools="yosys iverilog ngspice"

@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "protocol/pack.h"
 #include "worker/group.h"
+#include "worker/propose.h"
 #include "worker/runner_state.h"
 
 enum {
@@ -102,9 +103,12 @@ static const struct value *const *overrides_of(struct runner_call *c)
     if (!point && !c->maps)
         return NULL;
     const struct value **list = arena_alloc(a, c->count * sizeof *list);
+    c->requests = arena_alloc(a, c->count * sizeof *c->requests);
     for (uint32_t i = 0; i < c->count; i++) {
         const struct value *own =
             c->maps ? &c->maps->items[c->first - c->lease->first + i] : NULL;
+        if (own && c->by_names)
+            own = propose_strip(own, a, &c->requests[i]);
         list[i] = own ? own : point;
         if (own && point) {
             struct value *both = arena_alloc(a, sizeof *both);
@@ -136,6 +140,7 @@ static void prepare(struct runner_call *c, struct run *run)
         .arena = r->arena,
         .host = c,
     };
+    c->requests = NULL;
     run->overrides = overrides_of(c);
     if (c->job->n_totals) {
         run->totals = c->job->run_totals;
@@ -169,6 +174,48 @@ static void send_tails(struct runner_call *c, const struct run *run)
     }
 }
 
+// ---- proposals -------------------------------------------------------------------
+
+// Rows as maps, so that an answer can stand beside the numbers.
+static void name_rows(struct runner_call *c, struct run *run)
+{
+    const struct metric *m = c->job->workload->metrics;
+    uint32_t n = c->job->n_metrics;
+
+    if (run->named)
+        return;
+    run->named = arena_alloc(run->arena, c->count * sizeof *run->named);
+    for (uint32_t i = 0; i < c->count; i++) {
+        run->named[i] = value_map();
+        for (uint32_t k = 0; k < n; k++)
+            (void)value_set(run->arena, &run->named[i], m[k].name,
+                            value_float(run->metrics[(size_t)i * n + k]));
+    }
+}
+
+static bool poll_proposal(void *arg, const char *output, size_t n)
+{
+    struct run *run = arg;
+
+    (void)output;
+    (void)n;
+    run_progress(run);
+    return run_cancelled(run);
+}
+
+// What the items' requests bring, beside what they measured.
+static enum error ask_for_points(struct runner_call *c, struct run *run, struct errtext *t)
+{
+    struct propose_host h = {c->runner->host.sandbox, poll_proposal, run};
+    enum error e = OK;
+
+    for (uint32_t i = 0; c->requests && i < c->count && !e; i++)
+        if (c->requests[i] && run->named[i].type == VALUE_MAP
+            && !runner_outcome_has_failed(c, i))
+            e = propose_ask(&h, c->requests[i], run->arena, &run->named[i], t);
+    return e;
+}
+
 static enum error run_chunk(struct runner_call *c, struct errtext *t)
 {
     struct run run;
@@ -177,6 +224,12 @@ static enum error run_chunk(struct runner_call *c, struct errtext *t)
     if (e == ERR_CANCELLED || c->was_cancelled)
         return ERR_CANCELLED;
     send_tails(c, &run);
+    if (!e && c->by_names) {
+        name_rows(c, &run);
+        e = ask_for_points(c, &run, t);
+        if (e == ERR_CANCELLED || c->was_cancelled)
+            return ERR_CANCELLED;
+    }
     if (e && e != FAULT_JOB)
         c->worker_fault = arena_str(c->out, t->text, strlen(t->text));
     else

@@ -7,6 +7,7 @@
 
 #include "common/outcome.h"
 #include "protocol/pack.h"
+#include "worker/propose.h"
 #include "worker/runner_state.h"
 
 enum {
@@ -20,11 +21,6 @@ enum {
     NAMED_BYTES_MAX = 8 << 20, // of a binary one
 };
 
-static bool is_dynamic(const struct runner_call *c)
-{
-    return c->job->n_metrics == 0;
-}
-
 void runner_outcome_start(struct runner_call *c)
 {
     struct runner *r = c->runner;
@@ -32,10 +28,11 @@ void runner_outcome_start(struct runner_call *c)
 
     buf_reset(&r->data);
     c->bare = j->workload->totals_only && !j->def.rows;
+    c->by_names = j->n_metrics == 0 || propose_has_any(c->maps);
     c->by_rows = j->def.rows || (c->lease->count <= FEW_ITEMS && !c->bare);
     if (j->n_totals)
         memset(j->totals, 0, j->n_totals * sizeof *j->totals);
-    if (is_dynamic(c)) {
+    if (c->by_names) {
         uint32_t n = c->lease->count;
         uint8_t head[6] = {OUTCOME_NAMED,     0xdd,      (uint8_t)(n >> 24), (uint8_t)(n >> 16),
                            (uint8_t)(n >> 8), (uint8_t)n};
@@ -229,6 +226,11 @@ static bool has_failed(const struct runner_call *c, uint32_t from_fault, uint64_
     return false;
 }
 
+bool runner_outcome_has_failed(const struct runner_call *c, uint32_t i)
+{
+    return has_failed(c, c->chunk_faults, c->first + i);
+}
+
 static void add_named(struct runner_call *c, struct run *run, uint32_t from_fault)
 {
     static const struct value nothing = {.type = VALUE_NULL};
@@ -262,7 +264,7 @@ void runner_outcome_add(struct runner_call *c, struct run *run, const char *all_
         c->chunk_faults = c->n_faults;
         return;
     }
-    if (is_dynamic(c)) {
+    if (c->by_names) {
         add_named(c, run, from);
         sort_faults(c, from);
     } else if (c->by_rows) {
@@ -313,7 +315,7 @@ static struct bin bytes_of(struct runner_call *c)
     struct bin out = {none, sizeof none};
     if (c->worker_fault || c->n_failed == c->lease->count)
         return out;
-    if (!c->by_rows && !is_dynamic(c) && !c->bare)
+    if (!c->by_rows && !c->by_names && !c->bare)
         put_folds(c);
     return with_totals(c);
 }

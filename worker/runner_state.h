@@ -61,9 +61,11 @@ struct runner_call {
     struct rec_output *outputs;
     uint32_t n_outputs, cap_outputs;
     const char *worker_fault; // NULL: none
+    bool by_names;            // its items' metrics are maps: dynamic, or with proposals
     bool by_rows;             // of the result, also when folds are wanted
     bool bare;                // the totals are all that is wanted
     bool was_cancelled;
+    const struct value **requests; // of the chunk's items (worker/propose.h), or NULL
     uint64_t logged_item;
     size_t logged;
 };
@@ -105,6 +107,8 @@ void runner_outcome_start(struct runner_call *c);
 void runner_outcome_add(struct runner_call *c, struct run *run, const char *all_failed);
 void runner_outcome_fail_lease(struct runner_call *c, const char *why);
 void runner_outcome_end(struct runner_call *c, struct rec_result *out);
+// Has an item of the present chunk, counted from its first, failed?
+bool runner_outcome_has_failed(const struct runner_call *c, uint32_t i);
 void runner_outcome_fault(struct runner_call *c, const struct item_fault *f);
 void runner_outcome_output(struct runner_call *c, const struct item_output *o);
 

@@ -92,6 +92,7 @@ static void print_one(const struct value *v)
         printf("  After %s\n", show_text(v, "source"));
     print_params("parameters", value_find(v, "params"));
     print_params("options", value_find(v, "options"));
+    print_params("endpoint (a map among the options)", value_find(v, "endpoint"));
     print_keys(value_find(v, "keys"));
     for (uint32_t i = 0; metrics && metrics->type == VALUE_LIST && i < metrics->n; i++)
         printf("%s  %s: %s\n", i ? "" : "metrics\n", show_text(&metrics->items[i], "name"),

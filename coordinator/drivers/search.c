@@ -19,18 +19,25 @@
 
 static void destroy(void *state);
 
+static void tell_next(struct search *s)
+{
+    uint32_t record = history_tell(&s->history);
+    if (record >= s->history.n_warm)
+        search_told(s, record - s->history.n_warm);
+    if (s->algorithm->tell)
+        s->algorithm->tell(s->chooser, record);
+}
+
 // A fresh algorithm, told what the old one knew.
 static void start_algorithm(struct search *s, uint32_t n_told)
 {
     if (s->chooser)
         s->algorithm->destroy(s->chooser);
     s->history.n_told = 0;
+    search_forget_told(s);
     s->chooser = s->algorithm->create(&s->history, s->knobs);
-    while (s->history.n_told < n_told) {
-        uint32_t record = history_tell(&s->history);
-        if (s->algorithm->tell)
-            s->algorithm->tell(s->chooser, record);
-    }
+    while (s->history.n_told < n_told)
+        tell_next(s);
 }
 
 static enum error create(const struct driver_setup *setup, void **state, struct errtext *t)
@@ -39,7 +46,9 @@ static enum error create(const struct driver_setup *setup, void **state, struct 
 
     s->arena = arena_create();
     s->scratch = arena_create();
+    s->requests = arena_create();
     map_init(&s->asked_warm);
+    buf_init(&s->lines, SIZE_MAX);
     enum error e = search_parse(s, setup, t);
     if (e) {
         destroy(s);
@@ -65,6 +74,9 @@ static void destroy(void *state)
     mem_free(s->trials);
     mem_free(s->best);
     mem_free(s->curve);
+    mem_free(s->asking);
+    arena_destroy(s->requests);
+    buf_fini(&s->lines);
     arena_destroy(s->arena);
     arena_destroy(s->scratch);
     mem_free(s);
@@ -120,7 +132,9 @@ static void restore(void *state, uint64_t item, const struct value *params)
 {
     struct search *s = state;
     struct errtext t;
-    struct spec at = spec_of(params, "journal", &t);
+    struct trial asked;
+    struct value point = search_strip(s, params, &asked);
+    struct spec at = spec_of(&point, "journal", &t);
 
     if (item != s->n_asked)
         return;
@@ -128,6 +142,10 @@ static void restore(void *state, uint64_t item, const struct value *params)
     if (space_encode(s->space, &at, s->history.walk, &s->next))
         s->next.n = 0;
     add_trial(s, &s->next);
+    if (asked.asks && !s->trials[item].is_copy) {
+        s->trials[item].asks = true;
+        s->trials[item].of = asked.of;
+    }
     s->n_reported = s->n_asked;
 }
 
@@ -228,15 +246,11 @@ static bool ask_next(struct search *s)
         return false;
     else if (algorithm_ask(s->algorithm, s->chooser, &s->history, s->n_asked, &s->next))
         return false;
+    bool is_enqueued = s->n_asked < s->n_enqueued;
     add_trial(s, p);
+    if (!is_enqueued)
+        search_asked(s, s->n_asked - 1);
     return true;
-}
-
-static void tell_next(struct search *s)
-{
-    uint32_t record = history_tell(&s->history);
-    if (s->algorithm->tell)
-        s->algorithm->tell(s->chooser, record);
 }
 
 // Is enough told for the next trial, by the window and by the algorithm?
@@ -253,6 +267,13 @@ static void score_known(struct search *s)
         search_score(s, s->n_scored++);
 }
 
+// Must the next trial be told?  Where what was told is counted, also after a restart at
+// the end of all asks.
+static bool is_wanted(const struct search *s, uint32_t n_told)
+{
+    return s->n_asked < s->n_trials || (s->endpoint && n_told + s->window < s->n_asked);
+}
+
 // Ask and tell in the order that the window prescribes.  The last trials are told
 // only when an extension needs them.
 static void advance(struct search *s)
@@ -265,7 +286,7 @@ static void advance(struct search *s)
         uint32_t n_asked = s->n_asked;           // restored ones may be ahead of the window
         if (n_asked < s->n_trials && may_ask(s, n_told))
             s->is_exhausted = !ask_next(s);
-        else if (n_asked < s->n_trials && n_told < s->n_scored)
+        else if (n_told < s->n_scored && is_wanted(s, n_told))
             tell_next(s);
         else
             break;
@@ -293,9 +314,12 @@ static void step(void *state, struct driver_output *out)
     arena_reset(s->scratch);
     uint32_t n_new = s->n_asked - s->n_reported;
     struct value *params = arena_alloc(out->arena, (n_new + 1) * sizeof *params);
-    for (uint32_t i = 0; i < n_new; i++)
-        params[i] =
-            space_decode(s->space, &search_record(s, s->n_reported + i)->point, out->arena);
+    for (uint32_t i = 0; i < n_new; i++) {
+        uint32_t trial = s->n_reported + i;
+        params[i] = space_decode(s->space, &search_record(s, trial)->point, out->arena);
+        search_add_request(s, trial, &params[i], out->arena);
+    }
+    search_sent(s);
     out->n_items = s->n_reported = s->n_asked;
     out->params = n_new ? params : NULL;
     out->n_expected = s->is_exhausted ? s->n_asked : s->n_trials;

@@ -174,7 +174,7 @@ enum error search_parse(struct search *s, const struct driver_setup *setup, stru
         || (e = space_parse(&job, s->arena, &s->space))
         || (e = objective_parse(&job, s->metrics, s->arena, &s->objectives))
         || (e = algorithm_parse(&job, s->space, &s->algorithm, s->knobs))
-        || (e = parse_counts(s, &job))
+        || (e = endpoint_parse(&job, s->arena, &s->endpoint)) || (e = parse_counts(s, &job))
         || (e = spec_bool(&job, "reproducible", &s->is_reproducible))
         || (e = spec_strs(&job, "volatile", 0, 64, &s->volatiles))
         || (e = check_volatile(s, &job)) || (e = parse_pure(s, &setup->workload, &job)))

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "common/hash.h"
 #include "common/mem.h"
 #include "coordinator/drivers/search_state.h"
 
@@ -114,7 +113,7 @@ static struct value trial_value(const struct search *s, uint32_t trial, struct a
 
     put(a, &v, "trial", value_uint(trial));
     put(a, &v, "params", space_decode(s->space, &search_record(s, trial)->point, a));
-    put(a, &v, "metrics", search_outcome(s, trial)->metrics);
+    put(a, &v, "metrics", search_metrics(s, trial, a));
     return v;
 }
 
@@ -162,14 +161,17 @@ struct value search_progress(const struct search *s, struct arena *a)
 }
 
 // One line of JSON a trial, in order.
-static void write_history(struct search *s, struct buf *out)
+static void write_history(struct search *s)
 {
+    struct buf *out = &s->lines;
+    buf_reset(out);
     for (uint32_t i = 0; i < s->n_scored; i++) {
         const struct score *score = &search_record(s, i)->score;
         struct value v = trial_value(s, i, s->scratch);
         put(s->scratch, &v, "state", value_str(s->scratch, verdicts[score->verdict]));
         if (s->trials[i].is_copy)
             put(s->scratch, &v, "memo", value_uint(s->trials[i].of));
+        search_add_answer(s, i, &v, s->scratch);
         value_json(&v, out);
         buf_puts(out, "\n");
         arena_reset(s->scratch);
@@ -226,24 +228,19 @@ void search_finish(struct search *s, struct driver_output *out)
 {
     struct arena *a = out->arena;
     struct value v = value_map();
-    struct buf history;
     char hex[65];
 
-    buf_init(&history, SIZE_MAX);
-    write_history(s, &history);
-    struct driver_blob *blob = arena_alloc(a, sizeof *blob);
-    blob->name = "history.jsonl";
-    blob->n = history.n;
-    blob->bytes = arena_copy(a, history.n ? history.bytes : (const void *)"", history.n);
-    buf_fini(&history);
-    struct sha256 hash = sha256_of(blob->bytes, blob->n);
-    sha256_hex(&hash, hex);
+    write_history(s);
+    out->blobs = arena_alloc(a, sizeof *out->blobs);
+    driver_add_blob(out, "history.jsonl", &s->lines, hex);
 
     put_best(s, UINT32_MAX, &v, a);
     put(a, &v, "trials", value_uint(s->n_scored));
     put(a, &v, "failed", value_uint(s->n_failed));
     put(a, &v, "infeasible", value_uint(s->n_infeasible));
     put(a, &v, "algorithm", algorithm_value(s, a));
+    if (s->endpoint)
+        put(a, &v, "endpoint", search_endpoint_value(s, a));
     put(a, &v, "window", value_uint(s->window));
     put(a, &v, "history", value_str(a, hex));
     if (s->is_exhausted)
@@ -256,6 +253,4 @@ void search_finish(struct search *s, struct driver_output *out)
         out->why_failed = "every trial failed";
     if (!s->is_reproducible)
         out->why_no_digest = "the job says reproducible: false";
-    out->blobs = blob;
-    out->n_blobs = 1;
 }

@@ -7,14 +7,23 @@
 #ifndef COORDINATOR_DRIVERS_SEARCH_STATE_H
 #define COORDINATOR_DRIVERS_SEARCH_STATE_H
 
+#include "common/buf.h"
 #include "coordinator/driver.h"
 #include "coordinator/search/algorithm.h"
+#include "coordinator/search/endpoint.h"
 
 struct trial {
     bool has_outcome;
     bool is_copy; // of an earlier trial `of` at the same point: never run, its outcome
+    bool asks;    // the endpoint, with record `of` as the point to change
     uint32_t of;
     struct value metrics; // with the derived ones once scored; null: failed
+};
+
+// A request that goes out with a trial's params.
+struct asking {
+    uint32_t trial;
+    struct value request; // of the arena `requests`
 };
 
 struct search {
@@ -47,8 +56,14 @@ struct search {
     struct map asked_warm; // key of a point of warm_start -> the first trial there
     bool is_exhausted;     // nothing is left to ask
     bool has_news;
-    bool must_retell; // an outcome that the algorithm knows has changed
+    bool must_retell;                // an outcome that the algorithm knows has changed
+    const struct endpoint *endpoint; // NULL: none
+    struct arena *requests;          // of the trials that the caller does not know yet
+    uint32_t n_asking, cap_asking;
+    struct asking *asking;
+    uint32_t ends[ENDPOINT_ENDS]; // of the requests of trials told
     const char *why_no_digest;
+    struct buf lines; // the history as text, once it is finished
     uint32_t n_best, cap_best;
     uint32_t *best; // the best trial, or the front, ascending
     // Of one objective: the trials that were the best of all before them.
@@ -68,6 +83,25 @@ void search_score(struct search *s, uint32_t trial);
 void search_rescore(struct search *s);
 struct value search_progress(const struct search *s, struct arena *a);
 void search_finish(struct search *s, struct driver_output *out);
+
+// search_endpoint.c: requests to the endpoint, if there is one.
+void search_asked(struct search *s, uint32_t trial); // just now, by the algorithm
+void search_add_request(const struct search *s,
+                        uint32_t trial,
+                        struct value *params,
+                        struct arena *a);
+void search_sent(struct search *s); // the caller knows all trials asked
+// Params as they were asked: without the request, which is noted for the trial.
+struct value search_strip(struct search *s, const struct value *params, struct trial *out);
+void search_told(struct search *s, uint32_t trial); // to the algorithm next
+void search_forget_told(struct search *s);          // all are told again
+// The trial's metrics without what the endpoint said, which a row of the history has apart.
+struct value search_metrics(const struct search *s, uint32_t trial, struct arena *a);
+void search_add_answer(const struct search *s,
+                       uint32_t trial,
+                       struct value *row,
+                       struct arena *a);
+struct value search_endpoint_value(const struct search *s, struct arena *a);
 
 static inline struct record *search_record(const struct search *s, uint32_t trial)
 {

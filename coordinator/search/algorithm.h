@@ -56,6 +56,10 @@ struct algorithm {
     // (optional) Of the trials before this one, how many must be told before it is asked.
     // Pure.  The driver keeps to it, and fewer must do where somebody else asks.
     uint64_t (*needs)(const void *state, uint64_t trial);
+    // (optional) Records that an ask would breed from, the one to change first, which an
+    // endpoint is shown (endpoint.h); 0: none yet.  Pure, as ask is; who has it takes an
+    // endpoint, and its asks take the history's proposals first.
+    uint32_t (*parents)(void *state, const struct ask *q, uint32_t *records, uint32_t most);
     // (optional) A remark for the user, or NULL.
     const char *(*remark)(const void *state);
 };

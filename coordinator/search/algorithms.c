@@ -82,11 +82,13 @@ static enum error parse_knob(const struct spec *s, const struct knob *k, double 
 
 static enum error parse_knobs(const struct spec *s, const struct algorithm *a, double *knobs)
 {
-    const char *names[KNOBS_MAX + 2] = {"name"};
+    const char *names[KNOBS_MAX + 3] = {"name"};
     uint32_t n = 0;
 
     for (; a->knobs[n].name; n++)
         names[n + 1] = a->knobs[n].name;
+    if (a->parents)
+        names[n + 1] = "endpoint"; // endpoint.h reads it
     enum error e = s->map->type == VALUE_MAP ? spec_keys(s, names, NULL) : OK;
     for (uint32_t i = 0; !e && i < n; i++)
         e = parse_knob(s, &a->knobs[i], &knobs[i]);

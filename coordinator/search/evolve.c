@@ -21,7 +21,14 @@ enum knob_index {
     KNOB_REACH,
 };
 
-enum { ENTITY_START = 1, ENTITY_PICK = 2, ENTITY_TREE = 3, ENTITY_VARY = 4, TREE_TRIES = 8 };
+enum {
+    ENTITY_START = 1,
+    ENTITY_PICK = 2,
+    ENTITY_TREE = 3,
+    ENTITY_VARY = 4,
+    ENTITY_SHOW = 6,
+    TREE_TRIES = 8
+};
 
 static const struct knob knobs_table[] = {
     {"islands", KNOB_INT, 1, ISLANDS_MAX, 2, "populations that breed apart"},
@@ -44,6 +51,7 @@ struct evolve {
     uint32_t n_islands, tournament, n_startup;
     double explore, crossover, reach;
     struct point child; // room for one
+    uint32_t n_taken;   // proposals before it were all asked
 };
 
 static void *create(const struct history *h, const double *knobs)
@@ -165,7 +173,7 @@ static struct gene choose(void *ctx, const struct decision *d)
     return variation_choose(is_tree ? &b->trees : &b->rest, d);
 }
 
-static const struct point *pick(const struct evolve *e, uint32_t island, struct rng *r)
+static uint32_t pick(const struct evolve *e, uint32_t island, struct rng *r)
 {
     const uint32_t *elites;
     uint32_t n = elites_of(e->elites, island, &elites);
@@ -176,7 +184,7 @@ static const struct point *pick(const struct evolve *e, uint32_t island, struct 
         uint32_t k = (uint32_t)rng_below(r, n);
         best = k < best ? k : best;
     }
-    return &e->history->records[elites[best]].point;
+    return elites[best];
 }
 
 static bool is_node(const struct history *h, uint32_t slot)
@@ -188,9 +196,9 @@ static bool breed(struct evolve *e, const struct ask *q, uint32_t island, struct
 {
     const struct history *h = e->history;
     struct rng r = ask_rng(h, q, ENTITY_PICK), tree = ask_rng(h, q, ENTITY_TREE);
-    const struct point *a = pick(e, island, &r), *mate = NULL;
+    const struct point *a = &h->records[pick(e, island, &r)].point, *mate = NULL;
     if (rng_f64(&r) < e->crossover)
-        mate = pick(e, island, &r);
+        mate = &h->records[pick(e, island, &r)].point;
     point_copy(&e->child, a);
     uint32_t forced = a->n ? a->genes[rng_below(&r, a->n)].slot : UINT32_MAX;
     bool is_tree = a->n && is_node(h, forced);
@@ -215,12 +223,53 @@ static bool breed(struct evolve *e, const struct ask *q, uint32_t island, struct
     return walk_run(h->walk, out, choose, &b);
 }
 
+// ---- what an endpoint proposed -----------------------------------------------------------
+// The first that nobody asked yet.  What was asked stays so, which is all that n_taken
+// remembers.
+static const struct point *next_proposal(struct evolve *e)
+{
+    const struct history *h = e->history;
+
+    while (e->n_taken < h->n_proposals && history_find(h, &h->proposals[e->n_taken], NULL))
+        e->n_taken++;
+    return e->n_taken < h->n_proposals ? &h->proposals[e->n_taken] : NULL;
+}
+
+static uint32_t island_of(const struct evolve *e, const struct ask *q)
+{
+    return (uint32_t)((e->history->n_warm + q->trial) % e->n_islands);
+}
+
+static uint32_t parents(void *state, const struct ask *q, uint32_t *records, uint32_t most)
+{
+    struct evolve *e = state;
+    const uint32_t *elites;
+    uint32_t island = island_of(e, q), n_elites = elites_of(e->elites, island, &elites);
+    struct rng r = ask_rng(e->history, q, ENTITY_SHOW);
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < most && n_elites; i++) {
+        uint32_t record = pick(e, island, &r), k = 0;
+        while (k < n && records[k] != record)
+            k++;
+        if (k == n)
+            records[n++] = record;
+    }
+    return n;
+}
+
 static bool ask(void *state, const struct ask *q, struct point *out)
 {
     struct evolve *e = state;
     const struct history *h = e->history;
-    uint32_t island = (uint32_t)((h->n_warm + q->trial) % e->n_islands);
+    uint32_t island = island_of(e, q);
+    const struct point *proposed = next_proposal(e);
     const uint32_t *elites;
+
+    if (proposed) {
+        point_copy(out, proposed);
+        return true;
+    }
 
     if (h->n_asked < e->n_startup || elites_of(e->elites, island, &elites) == 0) {
         struct rng r = ask_rng(h, q, ENTITY_START);
@@ -241,4 +290,5 @@ const struct algorithm evolve_algorithm = {
     .destroy = destroy,
     .tell = tell,
     .ask = ask,
+    .parents = parents,
 };

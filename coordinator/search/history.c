@@ -21,6 +21,7 @@ void history_fini(struct history *h)
     walk_destroy(h->walk);
     map_fini(&h->by_key);
     mem_free(h->records);
+    mem_free(h->proposals);
     arena_destroy(h->arena);
 }
 
@@ -44,6 +45,16 @@ uint32_t history_tell(struct history *h)
 {
     assert(h->n_told < h->n_asked);
     return h->n_told++;
+}
+
+void history_propose(struct history *h, const struct point *p)
+{
+    if (h->n_proposals == h->cap_proposals) {
+        h->cap_proposals = h->cap_proposals ? h->cap_proposals * 2 : 16;
+        h->proposals = mem_realloc(h->proposals, h->cap_proposals * sizeof *h->proposals);
+    }
+    h->proposals[h->n_proposals++] = (struct point){
+        .genes = arena_copy(h->arena, p->genes, p->n * sizeof *p->genes), .n = p->n};
 }
 
 const struct record *

@@ -38,6 +38,10 @@ struct history {
     uint32_t cap;
     struct record *records;
     struct map by_key; // a point's key -> its first record
+    // Points that an endpoint proposed with the trials told (endpoint.h), in their order:
+    // valid, and some of them asked since.
+    struct point *proposals;
+    uint32_t n_proposals, cap_proposals;
     struct walk *walk; // for whoever asks
     struct arena *arena;
 };
@@ -49,6 +53,7 @@ void history_init(struct history *h,
 void history_fini(struct history *h);
 uint32_t history_ask(struct history *h, const struct point *p); // copies; returns the record
 uint32_t history_tell(struct history *h); // the first pending, whose score is known
+void history_propose(struct history *h, const struct point *p); // copies
 // Was the point asked before?  NULL: no.
 const struct record *
 history_find(const struct history *h, const struct point *p, uint32_t *record);

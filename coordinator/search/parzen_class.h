@@ -117,5 +117,37 @@ TARGET static double NAME(sum_cells)(const struct cells *c, double x)
     return NAME(tree)(sum);
 }
 
+// All that one kernel gives to WIDTH places of the step at x.
+TARGET INTO VECTOR NAME(kernel)(const struct joint_kernels *m, uint32_t i, const double *x)
+{
+    const double *row = m->rows + (size_t)i * m->n_slots;
+    VECTOR value = m->height[i] + (VECTOR){0}, q = {0};
+
+    for (uint32_t j = 0; j < m->n_slots; j++) {
+        VECTOR at = NAME(load)(x + (size_t)j * JOINT_STEP);
+        if (m->is_choice[j]) {
+            VECTOR one = 1 + (VECTOR){0};
+            value *= (VECTOR)((WORD)one & (WORD)(at == row[j])) + m->prior;
+        } else {
+            VECTOR z = (at - row[j]) * m->rate;
+            q += z * z;
+        }
+    }
+    value *= NAME(exp_minus)(0.5 * q);
+    return (VECTOR)((WORD)value & ~(WORD)(value < m->least));
+}
+
+TARGET static void NAME(sum_joint)(const struct joint_kernels *m, const double *x, double *sum)
+{
+    enum { VECTORS = JOINT_STEP / WIDTH };
+    VECTOR s[VECTORS];
+
+    memcpy(s, sum, sizeof s);
+    for (uint32_t i = 0; i < m->n; i++)
+        for (uint32_t v = 0; v < VECTORS; v++)
+            s[v] += NAME(kernel)(m, i, x + (size_t)v * WIDTH);
+    memcpy(sum, s, sizeof s);
+}
+
 #undef VECTOR
 #undef WORD

@@ -82,13 +82,15 @@ struct class
     double (*sum_normals)(const struct normals *s, double x);
     double (*sum_cells)(const struct cells *c, double x);
     void (*fill_cells)(struct cells *c, const double *mu, const double *height, uint32_t n);
+    void (*sum_joint)(const struct joint_kernels *m, const double *x, double *sum);
 };
 
 static const struct class classes[] = {
-    {"portable", sum_normals_portable, sum_cells_portable, fill_cells_portable},
+    {"portable", sum_normals_portable, sum_cells_portable, fill_cells_portable,
+     sum_joint_portable},
 #ifdef __x86_64__
-    {"avx2", sum_normals_avx2, sum_cells_avx2, fill_cells_avx2},
-    {"avx512", sum_normals_avx512, sum_cells_avx512, fill_cells_avx512},
+    {"avx2", sum_normals_avx2, sum_cells_avx2, fill_cells_avx2, sum_joint_avx2},
+    {"avx512", sum_normals_avx512, sum_cells_avx512, fill_cells_avx512, sum_joint_avx512},
 #endif
 };
 
@@ -144,6 +146,11 @@ double parzen_exp_minus(double q)
 double parzen_sum_normals(const struct normals *s, double x)
 {
     return class_now()->sum_normals(s, x);
+}
+
+void parzen_sum_joint(const struct joint_kernels *m, const double *x, double *sum)
+{
+    class_now()->sum_joint(m, x, sum);
 }
 
 double parzen_cells_sum(const struct cells *c, double x)

@@ -50,6 +50,26 @@ double parzen_cells_sum(const struct cells *c, double x);
 // Sum of height * (what of the normal lies in [a, b]).
 double parzen_cells_mass(const struct cells *c, double a, double b);
 
+// --- over several dimensions --------------------------------------------------------
+// Kernel i stands at rows[i][0 … n_slots): normals of one width in the numbers, and in the
+// choices 1 + prior where the option is the same, prior where it is another.
+struct joint_kernels {
+    uint32_t n, n_slots;
+    const double *rows;    // [n][n_slots]
+    const bool *is_choice; // [n_slots]
+    const double *height;  // [n]
+    double rate;           // 1 / the common width
+    double prior;
+    double least; // what a kernel gives below this counts as 0
+};
+
+enum { JOINT_STEP = 8 };
+
+// Of JOINT_STEP places at once, x[n_slots][JOINT_STEP]: adds to sum[] the kernels, each the
+// height, times its choices in their order, times exp(-squared distance / 2).  Every place
+// has its own sum in the order of the kernels, as if it were alone.
+void parzen_sum_joint(const struct joint_kernels *m, const double *x, double *sum);
+
 // exp(-q) for q >= 0 to about 1e-10 of it.
 double parzen_exp_minus(double q);
 // Distribution function of the standard normal.

@@ -247,6 +247,81 @@ static double mixture_log(const struct mixture *m, const struct tpe *t, const do
     return math_log(sum.value) + sum.scales * SCALE_LOG;
 }
 
+// --- many rows at once ----------------------------------------------------------------
+// The same sums where nothing can leave the range: no mass of a cell, and products within
+// it whatever the options.  A kernel that a power of SCALE is taken out of is nothing beside
+// the prior's then.
+static bool
+as_joint(const struct mixture *m, const struct slot *slots, struct joint_kernels *out)
+{
+    const struct sheet *s = m->sheet;
+    double least = SCALE, most = 1 / SCALE;
+    bool *is_choice = mem_alloc(s->n_slots * sizeof *is_choice);
+    bool fits = true;
+
+    for (uint32_t i = 0; i < m->n; i++) {
+        least = m->heights[i] < least ? m->heights[i] : least;
+        most = m->heights[i] > most ? m->heights[i] : most;
+    }
+    for (uint32_t j = 0; j < s->n_slots; j++) {
+        enum slot_kind kind = slots[s->slots[j]].kind;
+        is_choice[j] = kind == SLOT_CHOICE;
+        fits = fits && (is_choice[j] || kind == SLOT_FLOAT);
+        least *= is_choice[j] ? m->prior : 1;
+        most *= is_choice[j] ? 1 + m->prior : 1;
+    }
+    *out = (struct joint_kernels){.n = m->n,
+                                  .n_slots = s->n_slots,
+                                  .rows = m->rows,
+                                  .is_choice = is_choice,
+                                  .height = m->heights,
+                                  .rate = 1 / m->sigma,
+                                  .prior = m->prior,
+                                  .least = 1 / SCALE};
+    return fits && least >= 1 / SCALE && most <= SCALE;
+}
+
+static void logs_one_by_one(
+    const struct mixture *m, const struct tpe *t, const double *rows, uint32_t n, double *out)
+{
+    for (uint32_t i = 0; i < n; i++)
+        out[i] = mixture_log(m, t, rows + (size_t)i * m->sheet->n_slots);
+}
+
+// mixture_log of n rows.
+static void mixture_logs(
+    const struct mixture *m, const struct tpe *t, const double *rows, uint32_t n, double *out)
+{
+    const struct slot *slots = t->history->space->slots;
+    size_t d = m->sheet->n_slots;
+    struct joint_kernels joint;
+    bool fits = as_joint(m, slots, &joint);
+    double *x = mem_alloc((d * JOINT_STEP + 1) * sizeof *x);
+
+    for (uint32_t first = 0; first < n; first += JOINT_STEP) {
+        uint32_t step = n - first < JOINT_STEP ? n - first : JOINT_STEP;
+        double sum[JOINT_STEP] = {0};
+        const double *from = rows + first * d;
+        bool all = fits;
+        for (uint32_t i = 0; all && i < step; i++) {
+            struct product p = prior_component(m, slots, from + i * d);
+            sum[i] = p.value;
+            all = p.scales == 0;
+            for (size_t j = 0; j < d; j++)
+                x[j * JOINT_STEP + i] = from[i * d + j];
+        }
+        if (!all) {
+            logs_one_by_one(m, t, from, step, out + first);
+            continue;
+        }
+        parzen_sum_joint(&joint, x, sum);
+        for (uint32_t i = 0; i < step; i++)
+            out[first + i] = math_log(sum[i]);
+    }
+    mem_free(x);
+    mem_free((void *)joint.is_choice);
+}
+
 // --- drawing ----------------------------------------------------------------------
 static double draw_number(struct rng *r, double mu, double sigma)
 {
@@ -316,6 +391,7 @@ static void draw_context(struct tpe *t, struct sheet *s, struct rng *r)
     double *rows = mem_alloc((t->n_good + 1) * d * sizeof *rows);
     double *x = mem_alloc(t->n_candidates * d * sizeof *x), weights[PARZEN_GOOD_MAX];
     struct scored order[TPE_CANDIDATES_MAX];
+    double of_good[TPE_CANDIDATES_MAX], of_rest[TPE_CANDIDATES_MAX];
     struct mixture good, rest;
     uint32_t n = 0, n_rest;
     double *others = rest_rows(t, s, &n_rest);
@@ -328,9 +404,12 @@ static void draw_context(struct tpe *t, struct sheet *s, struct rng *r)
     }
     mixture_init(&good, t, s, rows, weights, n);
     mixture_init(&rest, t, s, others, NULL, n_rest);
-    for (uint32_t i = 0; i < t->n_candidates; i++) {
+    for (uint32_t i = 0; i < t->n_candidates; i++)
         draw(&good, t, weights, r, x + i * d);
-        double ratio = mixture_log(&good, t, x + i * d) - mixture_log(&rest, t, x + i * d);
+    mixture_logs(&good, t, x, t->n_candidates, of_good);
+    mixture_logs(&rest, t, x, t->n_candidates, of_rest);
+    for (uint32_t i = 0; i < t->n_candidates; i++) {
+        double ratio = of_good[i] - of_rest[i];
         uint32_t j = i;
         for (; j > 0 && order[j - 1].ratio < ratio; j--)
             order[j] = order[j - 1];

@@ -98,6 +98,7 @@ static inline void hello(uint64_t peer, uint64_t instance, uint32_t rank, uint32
     m.hello.rank = rank;
     m.hello.n_ranks = n_ranks;
     m.hello.next_seq = 1;
+    m.hello.pid = 1000 + (uint32_t)peer;
     m.hello.host = m.hello.version = m.hello.numerics = str_of("x");
     seq[peer] = 1;
     n_todo[peer] = 0;

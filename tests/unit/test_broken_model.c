@@ -209,6 +209,8 @@ static const struct mistake mistakes[] = {
      "the file"},
     {"olmoe.block_count", VALUE, U32, 0, NULL, ERR_INVALID,
      "olmoe.block_count is 0, expected 1 to 4096"},
+    {"olmoe.block_count", VALUE, U32, 1, NULL, ERR_UNSUPPORTED,
+     "tensor blk.1.attn_norm.weight is none that architecture 'olmoe' is known to have"},
     {"olmoe.block_count", VALUE, U32, 3, NULL, ERR_NOT_FOUND,
      "no tensor blk.2.attn_norm.weight"},
     {"olmoe.block_count", -11, TEXT, 0, "BLOCK_COUNT", ERR_NOT_FOUND,
@@ -239,7 +241,7 @@ static const struct mistake mistakes[] = {
     {"olmoe.rope.freq_base", VALUE, U32, 0, NULL, ERR_INVALID,
      "epsilon, rope base or expert numbers out of range"},
     {"olmoe.rope.scaling.type", 0, NEW_TEXT, 0, "longrope", ERR_UNSUPPORTED,
-     "rope.scaling.type 'longrope', only yarn is known"},
+     "rope.scaling.type 'longrope', expected one of: none, linear, yarn"},
     // The model's tensors.
     {"blk.1.ffn_up_exps.weight", -6, TEXT, 0, "WEIGHT", ERR_NOT_FOUND,
      "no tensor blk.1.ffn_up_exps.weight"},

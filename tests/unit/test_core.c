@@ -256,6 +256,18 @@ START_TEST(one_connection_does_not_fill_the_roster)
 }
 END_TEST
 
+// The first to say HELLO stood for all of its pod.
+START_TEST(every_rank_is_shown_with_its_own_process)
+{
+    struct rank_view *list;
+    hello(2, 11, 1, 2);
+    hello(1, 11, 0, 2);
+    ck_assert_uint_eq(core_rank_views(core, arena, &list), 2);
+    ck_assert_uint_eq(list[0].pid, 1001);
+    ck_assert_uint_eq(list[1].pid, 1002);
+}
+END_TEST
+
 int main(void)
 {
     log_init("test", -1, LOG_LEVEL_ERROR); // the losses here are meant
@@ -275,6 +287,7 @@ int main(void)
     tcase_add_test(t, a_cancelled_job_lets_go_of_everything);
     tcase_add_test(t, lost_pods_are_not_remembered_for_ever);
     tcase_add_test(t, one_connection_does_not_fill_the_roster);
+    tcase_add_test(t, every_rank_is_shown_with_its_own_process);
     tcase_add_loop_test(t, under_random_faults_every_item_counts_once, 0, 60);
     suite_add_tcase(s, t);
     return harness_run(s);

@@ -225,6 +225,54 @@ START_TEST(every_class_has_the_same_bits)
 }
 END_TEST
 
+// One place and one kernel at a time, as parzen_sum.h says.
+static double joint_sum(const struct joint_kernels *m, const double *x, double sum)
+{
+    for (uint32_t i = 0; i < m->n; i++) {
+        double value = m->height[i], q = 0;
+        for (uint32_t j = 0; j < m->n_slots; j++) {
+            double row = m->rows[i * m->n_slots + j], z = (x[j * JOINT_STEP] - row) * m->rate;
+            if (m->is_choice[j])
+                value *= (x[j * JOINT_STEP] == row) + m->prior;
+            else
+                q += z * z;
+        }
+        value *= parzen_exp_minus(0.5 * q);
+        sum += value < m->least ? 0 : value;
+    }
+    return sum;
+}
+
+START_TEST(sums_over_many_dimensions_are_those_one_by_one)
+{
+    enum { N = 300, D = 4 };
+    static const bool is_choice[D] = {false, true, false, true};
+    struct rng r = rng_at(23, (uint32_t)_i, 0, 0);
+    double rows[N * D], height[N], x[D * JOINT_STEP];
+    // The last cuts off what is not near.
+    struct joint_kernels m = {_i ? N : 0, D,  rows, is_choice,
+                              height,     20, 0.01, _i == 2 ? 1e-3 : 0x1p-600};
+
+    for (int i = 0; i < N * D; i++)
+        rows[i] = is_choice[i % D] ? (double)rng_below(&r, 3) : rng_f64(&r);
+    for (int i = 0; i < N; i++)
+        height[i] = 1 + rng_f64(&r);
+    for (int i = 0; i < D * JOINT_STEP; i++)
+        x[i] = is_choice[i / JOINT_STEP] ? (double)rng_below(&r, 3) : rng_f64(&r);
+    for (int k = 0; k < 3; k++) {
+        double sum[JOINT_STEP] = {0.5, 1e-9, 1e-300, 0, 3, 1e9, 0.1, 7};
+        if (!parzen_force(classes[k]))
+            continue;
+        double want[JOINT_STEP];
+        for (int c = 0; c < JOINT_STEP; c++)
+            want[c] = joint_sum(&m, x + c, sum[c]);
+        parzen_sum_joint(&m, x, sum);
+        ck_assert_mem_eq(sum, want, sizeof sum);
+    }
+    ck_assert(parzen_force(NULL));
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("parzen");
@@ -236,6 +284,7 @@ int main(void)
     tcase_add_loop_test(tc, many_kernels_kept_are_those_made_anew, 0, 8);
     tcase_add_test(tc, pending_ones_add_narrow_kernels);
     tcase_add_test(tc, every_class_has_the_same_bits);
+    tcase_add_loop_test(tc, sums_over_many_dimensions_are_those_one_by_one, 0, 3);
     tcase_add_loop_test(tc, draws_follow_the_mixture, 0, 10);
     suite_add_tcase(s, tc);
     return harness_run(s);

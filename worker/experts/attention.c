@@ -396,5 +396,9 @@ void engine_attention(struct engine *e, struct batch *b, uint32_t layer)
     struct operand o = {mix.x, width, (const struct packed_x *const *)mix.codes, b->n};
     if (!mix.codes)
         o = engine_operand(e, mix.x, width, b->n);
-    kernels_add(b->h, engine_product(e, l->o, &o), (size_t)b->n * h->d);
+    float *out = engine_product(e, l->o, &o);
+    const float *bias = engine_floats(e, l->o_bias);
+    for (uint32_t t = 0; bias && t < b->n; t++)
+        kernels_add(out + (size_t)t * h->d, bias, h->d);
+    kernels_add(b->h, out, (size_t)b->n * h->d);
 }

@@ -210,8 +210,8 @@ enum error engine_create(const struct model *m,
     }
     e->team = team_create(threads_of(o, e->size));
     team_pin(e->team);
-    rope_init(&e->rope, m);
     e->step = arena_create();
+    rope_init(&e->rope, m, engine_floats(e, m->rope_freqs));
     e->load = mem_alloc(((size_t)h->n_layers * h->n_experts + 1) * sizeof *e->load);
     e->has_whole = true;
     if (o->numerics == ENGINE_FAST)

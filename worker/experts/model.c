@@ -1,206 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "worker/experts/model.h"
 
-#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
+#include "worker/experts/model_state.h"
 #include "worker/tensor/format.h"
 
-enum { WIDTH_MAX = 1 << 20, LAYERS_MAX = 4096, VOCAB_MAX = 4 << 20 };
-
-// ---- numbers ---------------------------------------------------------------------
-
-struct number {
-    const char *key;
-    size_t at; // in struct hyper
-    uint32_t min, max;
-};
-
-#define AT(field) offsetof(struct hyper, field)
-
-static const struct number needed[] = {
-    {".block_count", AT(n_layers), 1, LAYERS_MAX},
-    {".context_length", AT(n_context), 1, 1U << 30},
-    {".embedding_length", AT(d), 1, WIDTH_MAX},
-    {".attention.head_count", AT(n_heads), 1, 65536},
-};
-
-// What stands there already is the default.
-static const struct number optional[] = {
-    {".attention.head_count_kv", AT(n_kv_heads), 1, 65536},
-    {".attention.key_length", AT(key), 1, WIDTH_MAX},
-    {".attention.value_length", AT(value), 1, WIDTH_MAX},
-    {".rope.dimension_count", AT(n_rot), 2, WIDTH_MAX},
-    {".feed_forward_length", AT(ff), 0, WIDTH_MAX},
-    {".leading_dense_block_count", AT(n_dense), 0, LAYERS_MAX},
-    {".expert_count", AT(n_experts), 0, MODEL_EXPERTS_MAX},
-    {".expert_used_count", AT(top_k), 0, MODEL_TOP_K_MAX},
-    {".expert_feed_forward_length", AT(ff_expert), 1, WIDTH_MAX},
-    {".expert_shared_feed_forward_length", AT(ff_shared), 0, WIDTH_MAX},
-    {".expert_group_count", AT(n_groups), 1, MODEL_GROUPS_MAX},
-    {".expert_group_used_count", AT(n_groups_used), 1, MODEL_GROUPS_MAX},
-};
-
-static const struct number latent[] = {
-    {".attention.kv_lora_rank", AT(kv_rank), 1, WIDTH_MAX},
-    {".attention.key_length_mla", AT(key), 1, WIDTH_MAX},
-    {".attention.value_length_mla", AT(value), 1, WIDTH_MAX},
-};
-
-static enum error read_number(
-    const struct gguf *f, const struct number *n, bool must, struct hyper *h, struct errtext *t)
-{
-    uint32_t *field = (uint32_t *)((char *)h + n->at);
-    uint64_t v = *field;
-    enum error e = must ? gguf_get_u64(f, n->key, &v, t) : gguf_opt_u64(f, n->key, &v, t);
-    if (e)
-        return e;
-    if (gguf_find(f, n->key) && (v < n->min || v > n->max))
-        return errtext_set(t, ERR_INVALID, "%s: %s%s is %llu, expected %u to %u", gguf_path(f),
-                           gguf_arch(f), n->key, (unsigned long long)v, n->min, n->max);
-    *field = (uint32_t)v;
-    return OK;
-}
-
-static enum error read_numbers(const struct gguf *f,
-                               const struct number *list,
-                               size_t n,
-                               bool must,
-                               struct hyper *h,
-                               struct errtext *t)
-{
-    enum error e = OK;
-    for (size_t i = 0; i < n && !e; i++)
-        e = read_number(f, &list[i], must, h, t);
-    return e;
-}
-
-#define READ(list, must) read_numbers(f, list, sizeof(list) / sizeof(list)[0], must, h, t)
-
-static enum error read_latent(const struct gguf *f, struct hyper *h, struct errtext *t)
-{
-    uint64_t q_rank = 0;
-    enum error e = READ(latent, true);
-    if (!e)
-        e = gguf_opt_u64(f, ".attention.q_lora_rank", &q_rank, t);
-    if (e)
-        return e;
-    if (q_rank > WIDTH_MAX || h->key <= h->n_rot)
-        return errtext_set(t, ERR_INVALID,
-                           "%s: attention.q_lora_rank or key_length_mla makes no sense",
-                           gguf_path(f));
-    h->q_rank = (uint32_t)q_rank;
-    h->nope = h->key - h->n_rot;
-    return OK;
-}
-
-static enum error read_yarn(const struct gguf *f, struct hyper *h, struct errtext *t)
-{
-    struct gguf_text type = {.n = 0};
-    enum error e = gguf_opt_text(f, ".rope.scaling.type", &type, t);
-    if (e || !type.n || (type.n == 4 && strncmp(type.s, "none", 4) == 0))
-        return e;
-    if (type.n != 4 || strncmp(type.s, "yarn", 4) != 0)
-        return errtext_set(t, ERR_UNSUPPORTED,
-                           "%s: rope.scaling.type '%.*s', only yarn is known", gguf_path(f),
-                           (int)(type.n < 40 ? type.n : 40), type.s);
-    h->yarn_context = h->n_context;
-    e = gguf_get_f64(f, ".rope.scaling.factor", &h->yarn_factor, t);
-    if (!e)
-        e = gguf_opt_f64(f, ".rope.scaling.original_context_length", &h->yarn_context, t);
-    if (!e)
-        e = gguf_opt_f64(f, ".rope.scaling.yarn_log_multiplier", &h->yarn_log_multiplier, t);
-    if (!e
-        && !(h->yarn_factor >= 1 && h->yarn_factor < 1e6 && h->yarn_context >= 1
-             && fabs(h->yarn_log_multiplier) < 1e3))
-        e = errtext_set(t, ERR_INVALID, "%s: rope.scaling has values out of range",
-                        gguf_path(f));
-    return e;
-}
-
-static enum error
-read_reals(const struct gguf *f, const struct arch *a, struct hyper *h, struct errtext *t)
-{
-    double eps = 0, scale = 1;
-    uint64_t gating = 1, shared = 0;
-    h->rope_base = 10000;
-    h->renormalise = a->renormalise;
-    enum error e = gguf_get_f64(f, ".attention.layer_norm_rms_epsilon", &eps, t);
-    if (!e)
-        e = gguf_opt_f64(f, ".rope.freq_base", &h->rope_base, t);
-    if (!e)
-        e = gguf_opt_f64(f, ".expert_weights_scale", &scale, t);
-    if (!e)
-        e = gguf_opt_bool(f, ".expert_weights_norm", &h->renormalise, t);
-    if (!e)
-        e = gguf_opt_u64(f, ".expert_gating_func", &gating, t);
-    if (!e)
-        e = gguf_opt_u64(f, ".expert_shared_count", &shared, t);
-    if (e)
-        return e;
-    if (!(eps >= 0 && eps < 1) || !(h->rope_base > 1 && h->rope_base < 1e12)
-        || !(fabs(scale) < 1e6) || gating > 2 || shared > 1024)
-        return errtext_set(t, ERR_INVALID,
-                           "%s: epsilon, rope base or expert numbers out of range",
-                           gguf_path(f));
-    h->eps = (float)eps;
-    h->weights_scale = scale != 0 ? (float)scale : 1.0F;
-    h->sigmoid = gating == 2;
-    if (shared && !h->ff_shared)
-        h->ff_shared = (uint32_t)shared * h->ff_expert;
-    return read_yarn(f, h, t);
-}
-
-// What the numbers must be to one another.
-static const char *misfit(const struct arch *a, const struct hyper *h)
-{
-    if (h->n_heads % h->n_kv_heads)
-        return "attention.head_count is no multiple of head_count_kv";
-    if (h->n_rot % 2 || h->n_rot > h->key)
-        return "rope.dimension_count is odd or larger than a head";
-    if (a->experts && !h->n_experts)
-        return "expert_count is missing";
-    if (h->n_experts && (!h->top_k || h->top_k > h->n_experts))
-        return "expert_used_count is 0 or above expert_count";
-    if (h->n_experts && (h->n_experts % h->n_groups || h->n_groups_used > h->n_groups))
-        return "expert_group_count does not divide expert_count, or fewer are there than used";
-    if (h->n_experts && h->n_experts / h->n_groups * h->n_groups_used < h->top_k)
-        return "the expert groups used hold fewer experts than expert_used_count";
-    if (h->n_experts && !h->ff_expert)
-        return "expert_feed_forward_length is missing";
-    if ((!h->n_experts || h->n_dense) && !h->ff)
-        return "feed_forward_length is missing";
-    return NULL;
-}
-
-static enum error
-read_hyper(const struct gguf *f, const struct arch *a, struct hyper *h, struct errtext *t)
-{
-    *h = (struct hyper){.n_groups = 1, .n_groups_used = 1, .yarn_factor = 1};
-    enum error e = READ(needed, true);
-    if (e)
-        return e;
-    h->n_kv_heads = h->n_heads;
-    h->key = h->value = h->n_rot = h->d / h->n_heads;
-    e = READ(optional, false);
-    if (e)
-        return e;
-    if (!gguf_find(f, ".rope.dimension_count"))
-        h->n_rot = h->key;
-    if (!h->ff_expert)
-        h->ff_expert = h->ff;
-    if (a->mla)
-        e = read_latent(f, h, t);
-    if (!e)
-        e = read_reals(f, a, h, t);
-    const char *why = e ? NULL : misfit(a, h);
-    if (why)
-        return errtext_set(t, ERR_INVALID, "%s: %s", gguf_path(f), why);
-    return e;
-}
+enum { VOCAB_MAX = 4 << 20 };
 
 // ---- tensors ---------------------------------------------------------------------
 
@@ -215,7 +25,8 @@ enum when {
     Q_RANK = 128,
     NO_Q_RANK = 256,
     SHARED = 512,
-    SHARED_GATE = 1024
+    SHARED_GATE = 1024,
+    NO_BIAS = 2048
 };
 
 struct role {
@@ -245,18 +56,20 @@ static int conditions(const struct model *m, uint32_t layer)
     const struct arch *a = m->arch;
     bool experts = model_layer_has_experts(m, layer);
     return ALWAYS | (a->mla ? LATENT : PLAIN) | (experts ? EXPERTS : DENSE)
-           | (a->bias ? BIAS : 0) | (a->qk_norm != ARCH_NORM_NONE ? QK : 0)
+           | (a->bias ? BIAS : NO_BIAS) | (a->qk_norm != ARCH_NORM_NONE ? QK : 0)
            | (h->q_rank ? Q_RANK : NO_Q_RANK) | (experts && h->ff_shared ? SHARED : 0)
            | (experts && h->ff_shared && a->shared_gate ? SHARED_GATE : 0);
 }
 
-#define ROLE(name, field, when, ...)                                                           \
+#define ROLE_IF(may_lack, name, field, when, ...)                                              \
     {                                                                                          \
-        name, offsetof(struct layer, field), when, false,                                      \
+        name, offsetof(struct layer, field), when, may_lack,                                   \
         {                                                                                      \
             __VA_ARGS__                                                                        \
         }                                                                                      \
     }
+#define ROLE(...)  ROLE_IF(false, __VA_ARGS__)
+#define MAYBE(...) ROLE_IF(true, __VA_ARGS__)
 
 static enum error
 read_roles(struct model *m, uint32_t i, const struct role *roles, size_t n, struct errtext *t)
@@ -290,6 +103,10 @@ static enum error read_attention(struct model *m, uint32_t i, struct errtext *t)
         ROLE("attn_q.bias", q_bias, PLAIN | BIAS, q),
         ROLE("attn_k.bias", k_bias, PLAIN | BIAS, k),
         ROLE("attn_v.bias", v_bias, PLAIN | BIAS, v),
+        MAYBE("attn_q.bias", q_bias, PLAIN | NO_BIAS, q),
+        MAYBE("attn_k.bias", k_bias, PLAIN | NO_BIAS, k),
+        MAYBE("attn_v.bias", v_bias, PLAIN | NO_BIAS, v),
+        MAYBE("attn_output.bias", o_bias, ALWAYS, d),
         ROLE("attn_q_norm.weight", q_norm, QK, whole ? q : h->key),
         ROLE("attn_k_norm.weight", k_norm, QK, whole ? k : h->key),
         ROLE("attn_q.weight", q, LATENT | NO_Q_RANK, d, q),
@@ -309,13 +126,13 @@ static enum error read_ffn(struct model *m, uint32_t i, struct errtext *t)
 {
     const struct hyper *h = &m->h;
     uint64_t d = h->d, n = h->n_experts, fe = h->ff_expert, fs = h->ff_shared;
-    struct role roles[] = {
+    const struct role roles[] = {
         ROLE("ffn_norm.weight", ffn_norm, ALWAYS, d),
         ROLE("ffn_gate.weight", gate, DENSE, d, h->ff),
         ROLE("ffn_up.weight", up, DENSE, d, h->ff),
         ROLE("ffn_down.weight", down, DENSE, h->ff, d),
         ROLE("ffn_gate_inp.weight", router, EXPERTS, d, n),
-        ROLE("exp_probs_b.bias", router_bias, EXPERTS, n),
+        MAYBE("exp_probs_b.bias", router_bias, EXPERTS, n),
         ROLE("ffn_gate_exps.weight", gate_exps, EXPERTS, d, fe, n),
         ROLE("ffn_up_exps.weight", up_exps, EXPERTS, d, fe, n),
         ROLE("ffn_down_exps.weight", down_exps, EXPERTS, fe, d, n),
@@ -324,7 +141,6 @@ static enum error read_ffn(struct model *m, uint32_t i, struct errtext *t)
         ROLE("ffn_down_shexp.weight", down_shared, SHARED, fs, d),
         ROLE("ffn_gate_inp_shexp.weight", shared_gate, SHARED_GATE, d),
     };
-    roles[5].may_lack = true;
     return read_roles(m, i, roles, sizeof roles / sizeof roles[0], t);
 }
 
@@ -344,6 +160,82 @@ static enum error check_vocabulary(const struct model *m, struct errtext *t)
     return e;
 }
 
+// ---- what is left over -----------------------------------------------------------
+
+static bool is_of_layer(const struct layer *l, const struct gguf_tensor *x)
+{
+    const struct gguf_tensor *const *slots = (const struct gguf_tensor *const *)(const void *)l;
+    for (size_t i = 0; i < sizeof *l / sizeof *slots; i++)
+        if (slots[i] == x)
+            return true;
+    return false;
+}
+
+static bool is_used(const struct model *m, const struct gguf_tensor *x)
+{
+    if (strncmp(x->name, "blk.", 4) == 0) {
+        unsigned long layer = strtoul(x->name + 4, NULL, 10);
+        return layer < m->h.n_layers && is_of_layer(&m->layers[layer], x);
+    }
+    return x == m->embed || x == m->output || x == m->output_norm || x == m->rope_freqs;
+}
+
+// A tensor that the architecture has no use for is a part of the model that would be
+// missing in what it says.
+static enum error check_unused(const struct model *m, struct errtext *t)
+{
+    for (uint32_t i = 0; i < gguf_n_tensors(m->file); i++) {
+        const struct gguf_tensor *x = gguf_tensor_at(m->file, i);
+        if (!is_used(m, x))
+            return errtext_set(t, ERR_UNSUPPORTED,
+                               "%s: tensor %s is none that architecture '%s' is known to have",
+                               gguf_path(m->file), x->name, m->arch->name);
+    }
+    return OK;
+}
+
+// Widths that no key tells are those of the first layer with experts.
+static void read_widths(struct model *m)
+{
+    struct hyper *h = &m->h;
+    char name[128];
+    const struct gguf_tensor *x;
+    if (h->n_dense >= h->n_layers || !h->n_experts)
+        return;
+    (void)snprintf(name, sizeof name, "blk.%u.ffn_gate_exps.weight", h->n_dense);
+    x = gguf_tensor_find(m->file, name);
+    if (x && !gguf_find(m->file, ".expert_feed_forward_length")
+        && x->dims[1] <= MODEL_WIDTH_MAX)
+        h->ff_expert = (uint32_t)x->dims[1];
+    (void)snprintf(name, sizeof name, "blk.%u.ffn_gate_shexp.weight", h->n_dense);
+    x = gguf_tensor_find(m->file, name);
+    if (x && !h->ff_shared && x->dims[1] <= MODEL_WIDTH_MAX)
+        h->ff_shared = (uint32_t)x->dims[1];
+}
+
+static enum error read_rope_freqs(struct model *m, struct errtext *t)
+{
+    uint64_t pairs[3] = {m->h.n_rot / 2, 1, 1};
+    enum error e = OK;
+    if (!m->arch->mla)
+        e = get_tensor(m->file, "rope_freqs.weight", pairs, true, &m->rope_freqs, t);
+    if (e || !m->rope_freqs)
+        return e;
+    if (m->rope_freqs->format->type != FORMAT_F32)
+        return errtext_set(t, ERR_UNSUPPORTED,
+                           "%s: tensor rope_freqs.weight is %s, expected F32",
+                           gguf_path(m->file), m->rope_freqs->format->name);
+    const float *x = (const float *)(const void *)m->rope_freqs->data;
+    for (uint32_t i = 0; i < pairs[0]; i++)
+        if (!(x[i] > 1e-6F && x[i] < 1e6F))
+            return errtext_set(
+                t, ERR_INVALID,
+                "%s: tensor rope_freqs.weight has %g at %u, expected divisors of "
+                "frequencies",
+                gguf_path(m->file), (double)x[i], i);
+    return OK;
+}
+
 static enum error read_tensors(struct model *m, struct errtext *t)
 {
     struct gguf *f = m->file;
@@ -361,13 +253,16 @@ static enum error read_tensors(struct model *m, struct errtext *t)
     if (!e)
         e = get_tensor(f, "output_norm.weight", norm, false, &m->output_norm, t);
     if (!e)
+        e = read_rope_freqs(m, t);
+    if (!e)
         e = check_vocabulary(m, t);
+    read_widths(m);
     for (uint32_t i = 0; i < m->h.n_layers && !e; i++) {
         e = read_attention(m, i, t);
         if (!e)
             e = read_ffn(m, i, t);
     }
-    return e;
+    return e ? e : check_unused(m, t);
 }
 
 enum error model_open(struct gguf *file, struct model **out, struct errtext *t)
@@ -379,7 +274,7 @@ enum error model_open(struct gguf *file, struct model **out, struct errtext *t)
     struct model *m = mem_alloc(sizeof *m);
     m->file = file;
     m->arch = a;
-    enum error e = read_hyper(file, a, &m->h, t);
+    enum error e = model_read_hyper(file, a, &m->h, t);
     if (!e) {
         m->layers = mem_alloc(m->h.n_layers * sizeof *m->layers);
         e = read_tensors(m, t);

@@ -40,14 +40,16 @@ struct hyper {
     float weights_scale;
     float eps;
     double rope_base;
-    double yarn_factor; // 1: no scaling
-    double yarn_context, yarn_log_multiplier;
+    double rope_factor; // positions are divided by it; 1: no scaling
+    bool yarn;          // where it matters only; else everywhere
+    double yarn_context, yarn_log_multiplier, yarn_fast, yarn_slow;
+    double rope_gain; // of cosines and sines
 };
 
 // NULL where the architecture has none.
 struct layer {
     const struct gguf_tensor *attn_norm, *q, *k, *v, *o;
-    const struct gguf_tensor *q_bias, *k_bias, *v_bias, *q_norm, *k_norm;
+    const struct gguf_tensor *q_bias, *k_bias, *v_bias, *o_bias, *q_norm, *k_norm;
     const struct gguf_tensor *q_a, *q_a_norm, *q_b, *kv_a, *kv_a_norm, *k_b, *v_b;
     const struct gguf_tensor *ffn_norm, *gate, *up, *down;
     const struct gguf_tensor *router, *router_bias, *gate_exps, *up_exps, *down_exps;
@@ -59,6 +61,7 @@ struct model {
     const struct arch *arch;
     struct hyper h;
     const struct gguf_tensor *embed, *output_norm, *output; // output may be embed
+    const struct gguf_tensor *rope_freqs; // what frequencies are divided by, or NULL
     struct layer *layers;
 };
 

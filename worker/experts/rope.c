@@ -18,21 +18,23 @@ static double pair_of(const struct hyper *h, double turns)
 // 1 where a pair keeps its frequency, 0 where positions are squeezed.
 static double kept(const struct hyper *h, uint32_t i)
 {
-    double low = fmax(0, floor(pair_of(h, 32)));
-    double high = fmin(h->n_rot - 1, ceil(pair_of(h, 1)));
+    double low = fmax(0, floor(pair_of(h, h->yarn_fast)));
+    double high = fmin(h->n_rot - 1, ceil(pair_of(h, h->yarn_slow)));
     double at = (i - low) / fmax(0.001, high - low);
     return 1 - fmin(1, fmax(0, at));
 }
 
-void rope_init(struct rope *r, const struct model *m)
+void rope_init(struct rope *r, const struct model *m, const float *divisors)
 {
     const struct hyper *h = &m->h;
-    *r = (struct rope){.pairs = m->arch->pairs, .n = h->n_rot};
+    *r = (struct rope){.pairs = m->arch->pairs, .n = h->n_rot, .gain = h->rope_gain};
     r->frequency = mem_alloc(r->n / 2 * sizeof *r->frequency);
     for (uint32_t i = 0; i < r->n / 2; i++) {
         double f = math_pow(h->rope_base, -2.0 * i / h->n_rot);
-        if (h->yarn_factor > 1)
-            f *= (1 - kept(h, i)) / h->yarn_factor + kept(h, i);
+        if (divisors)
+            f /= (double)divisors[i];
+        double keep = h->yarn && h->rope_factor > 1 ? kept(h, i) : 0;
+        f *= (1 - keep) / h->rope_factor + keep;
         r->frequency[i] = f;
     }
 }
@@ -53,8 +55,8 @@ void rope_reach(struct rope *r, uint32_t n_positions)
     for (uint32_t p = from; p < to; p++)
         for (uint32_t i = 0; i < half; i++) {
             float *t = r->table + (size_t)p * r->n + 2 * (size_t)i;
-            t[0] = (float)math_cos(p * r->frequency[i]);
-            t[1] = (float)math_sin(p * r->frequency[i]);
+            t[0] = (float)(r->gain * math_cos(p * r->frequency[i]));
+            t[1] = (float)(r->gain * math_sin(p * r->frequency[i]));
         }
     r->n_positions = to;
 }
@@ -75,6 +77,7 @@ void rope_turn(const struct rope *r, uint32_t position, float *x)
 float rope_score_scale(const struct model *m)
 {
     const struct hyper *h = &m->h;
-    double stretch = 1 + h->yarn_log_multiplier * math_log(h->yarn_factor);
+    bool scaled = h->yarn && m->arch->mla;
+    double stretch = scaled ? 1 + h->yarn_log_multiplier * math_log(h->rope_factor) : 1;
     return (float)(stretch * stretch / math_sqrt(h->key));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// rope.h - rotary positions, with YaRN's stretching.
+// rope.h - rotary positions, plain, stretched evenly or as YaRN does (Peng et al. 2023).
 //
 // Angles, cosines and sines in double by common/math, rounded to float once.
 //
@@ -16,12 +16,14 @@
 struct rope {
     enum arch_pairs pairs;
     uint32_t n;        // rotated numbers
+    double gain;       // of cosines and sines
     double *frequency; // [n / 2]
     float *table;      // [n_positions][n / 2] cosine, sine
     uint32_t n_positions;
 };
 
-void rope_init(struct rope *r, const struct model *m);
+// `divisors` [n / 2]: what frequencies are divided by, or NULL.
+void rope_init(struct rope *r, const struct model *m, const float *divisors);
 void rope_fini(struct rope *r);
 void rope_reach(struct rope *r, uint32_t n_positions); // before positions below it are turned
 void rope_turn(const struct rope *r, uint32_t position, float *x); // n numbers

@@ -62,7 +62,25 @@ static void find_feasible(struct day *d, uint32_t a)
 
 // ---- dispatch --------------------------------------------------------------------
 
-// Oldest bin first; the passengers wait no more.
+#define BYTES(x) (UINT64_C(0x0101010101010101) * (x))
+
+// Of each byte the lesser of itself and `most`, which is at most 64.
+static uint64_t least_bytes(uint64_t x, uint64_t most)
+{
+    uint64_t over = (((x | BYTES(0x80)) - BYTES(most)) | x) & BYTES(0x80);
+    uint64_t mask = (over >> 7) * 0xff;
+    return (x & ~mask) | (BYTES(most) & mask);
+}
+
+static uint64_t sum_bytes(uint64_t x)
+{
+    const uint64_t even = UINT64_C(0x00ff00ff00ff00ff);
+    return ((x & even) + (x >> 8 & even)) * UINT64_C(0x0001000100010001) >> 48;
+}
+
+// Oldest bin first; the passengers wait no more.  Eight bins at once: with as many on
+// board behind bin k as wait in all bins up to it, but for the seats, it is no loop over
+// passengers whose end nobody can predict.
 static uint32_t board(struct day *d, const struct world_link *l, uint32_t seats)
 {
     const struct scenario *s = d->world->scenario;
@@ -71,48 +89,44 @@ static uint32_t board(struct day *d, const struct world_link *l, uint32_t seats)
     if (l->demand == WORLD_NO_LINK)
         return 0;
     uint8_t *row = d->waiting + (size_t)l->demand * d->world->n_bins_padded;
-    // All bins, also when the seats are full: that many can be predicted.
-    for (uint32_t b = d->bin_from; b <= d->bin; b++) {
-        uint32_t n = row[b] < seats - p ? row[b] : seats - p;
-        row[b] = (uint8_t)(row[b] - n);
+    for (uint32_t b = d->bin_from; b <= d->bin; b += 8) {
+        uint64_t x = row_bytes(row, b, d->bin), kept;
+        uint64_t aboard = least_bytes(x * BYTES(1), seats - p);
+        memcpy(&kept, row + b, sizeof kept);
+        kept -= aboard - (aboard << 8);
+        memcpy(row + b, &kept, sizeof kept);
+        uint32_t n = (uint32_t)(aboard >> 56);
+        // Sum of the numbers of their bins, from b: of each bin, those who are not behind it.
+        int64_t bins = 8 * (int64_t)n - (int64_t)sum_bytes(aboard);
+        d->m.pax_wait_ms += n * (d->t - s->t_start_ms - b * s->bin_ms) - bins * s->bin_ms;
         p += n;
-        d->m.pax_wait_ms += n * (d->t - s->t_start_ms - b * s->bin_ms);
     }
     return p;
 }
 
-// When `a` may enter a lane, no earlier than `ready`: behind the last one by the last
-// one's headway at the entry, and by its own at the exit (5.3; both signed).
-static int64_t entry_of(const struct day *d,
-                        const struct lane *l,
-                        const struct world_leg *leg,
-                        uint32_t type,
-                        int64_t ready)
+static int64_t greater(int64_t a, int64_t b)
 {
-    if (!l->used)
-        return ready;
-    const int64_t *headway = d->world->headway_ms;
-    int64_t at_entry = l->entry_ms + headway[l->type];
-    int64_t at_exit = l->exit_ms + headway[type] - leg->flight_ms;
-    int64_t entry = at_entry > ready ? at_entry : ready;
-    return at_exit > entry ? at_exit : entry;
+    return a > b ? a : b;
 }
 
+// When `a` may enter a lane, no earlier than `ready`: behind the last one by the last
+// one's headway at the entry, and by its own at the exit (5.3; both signed).
 static int64_t
 take_lane(struct day *d, struct aircraft *x, const struct world_leg *leg, int64_t ready)
 {
-    uint32_t n = (uint32_t)d->world->scenario->lanes;
+    const int64_t *headway = d->world->headway_ms;
+    uint32_t n = (uint32_t)d->world->scenario->lanes, least = 0;
     struct lane *lanes = d->lanes + (size_t)x->link * n;
-    int64_t best = INT64_MAX;
+    int64_t behind = headway[x->type] - leg->flight_ms, best = INT64_MAX;
 
     for (uint32_t k = 0; k < n; k++) {
-        int64_t entry = entry_of(d, &lanes[k], leg, x->type, ready);
-        if (entry < best) {
-            best = entry;
-            x->lane = (uint8_t)k;
-        }
+        int64_t at_entry = lanes[k].entry_ms + headway[lanes[k].type];
+        int64_t entry = greater(ready, greater(at_entry, lanes[k].exit_ms + behind));
+        least = entry < best ? k : least;
+        best = entry < best ? entry : best;
     }
-    lanes[x->lane] = (struct lane){best, best + leg->flight_ms, x->type, 1};
+    lanes[least] = (struct lane){best, best + leg->flight_ms, x->type};
+    x->lane = (uint8_t)least;
     return best;
 }
 
@@ -132,12 +146,14 @@ static uint64_t draw_tod(struct day *d, uint32_t a)
     return ahead->tod[n % DRAWS_LANES];
 }
 
-static void count_room(struct day *d, uint32_t v)
+// Another one is on its way to v, where one stand less is left.
+static void expect(struct day *d, uint32_t v)
 {
-    const struct port *p = &d->ports[v];
-    uint64_t bit = UINT64_C(1) << (v % 64);
-    bool room = p->n_charge + p->n_park + p->n_in < p->charge + p->park;
-    d->has_room[v / 64] = (d->has_room[v / 64] & ~bit) | (room ? bit : 0);
+    struct port *p = &d->ports[v];
+    const uint32_t *all = p->n_stands, *on = p->n_on;
+    uint64_t is_full =
+        on[DAY_PLAIN] + on[DAY_CHARGER] + ++p->n_in >= all[DAY_PLAIN] + all[DAY_CHARGER];
+    d->has_room[v / 64] &= ~(is_full << (v % 64));
 }
 
 static void dispatch(struct day *d, uint32_t a, uint32_t j)
@@ -160,8 +176,7 @@ static void dispatch(struct day *d, uint32_t a, uint32_t j)
     x->dest = j;
     x->pax = (uint8_t)pax;
     x->status = DAY_PREP;
-    d->ports[j].n_in++;
-    count_room(d, j);
+    expect(d, j);
     int64_t entry = take_lane(d, x, leg, ready);
     x->since_ms = entry + leg->flight_ms + s->landing_ms;
     d->m.revenue_uusd += revenue;
@@ -197,6 +212,12 @@ enum error day_act(struct day *d, uint32_t j)
     return OK;
 }
 
+static void release(struct day *d, uint32_t v)
+{
+    if (d->ports[v].queue_first != NOBODY)
+        day_release(d, v, d->t);
+}
+
 // ---- events ----------------------------------------------------------------------
 
 static void take_off(struct day *d, uint32_t a)
@@ -207,11 +228,11 @@ static void take_off(struct day *d, uint32_t a)
     x->energy_j -= leg->trip_j;
     d->m.energy_used_j += leg->trip_j;
     day_stand_up(d, a);
-    count_room(d, x->place);
+    d->has_room[x->place / 64] |= UINT64_C(1) << (x->place % 64);
     x->status = DAY_FLY;
     day_log(d, a, TRACE_TAKEOFF, (struct day_leg){x->place, x->dest, x->pax, x->lane});
     queue_set(&d->queue, a, queue_key(x->since_ms, EVENT_LAND, a));
-    day_release(d, x->place, d->t);
+    release(d, x->place);
 }
 
 // Both words of this landing's failure draw; sixteen landings are drawn at once.
@@ -239,7 +260,7 @@ static void fail(struct day *d, uint32_t a, uint32_t w1)
     d->m.down_ms += down;
     day_log_here(d, a, TRACE_FAIL);
     queue_set(&d->queue, a, queue_key(d->t + down, EVENT_REPAIRED, a));
-    day_release(d, d->aircraft[a].place, d->t);
+    release(d, d->aircraft[a].place);
 }
 
 static void land(struct day *d, uint32_t a)
@@ -253,9 +274,8 @@ static void land(struct day *d, uint32_t a)
     x->place = x->dest;
     const uint32_t *draw = draw_failure(d, a);
     bool failed = draw[0] < w->fail_threshold;
-    bool wants =
-        !failed && p->charge > 0 && x->energy_j < w->scenario->types[x->type].battery_j;
-    bool charger = (wants && p->n_charge < p->charge) || p->n_park >= p->park;
+    bool wants = !failed && x->energy_j < w->scenario->types[x->type].battery_j;
+    bool charger = (wants && port_has(p, DAY_CHARGER)) || !port_has(p, DAY_PLAIN);
     day_stand_on(d, a, charger ? DAY_CHARGER : DAY_PLAIN);
     d->m.served += x->pax;
     day_log(d, a, TRACE_LAND, (struct day_leg){from, x->place, x->pax, x->lane});
@@ -281,7 +301,7 @@ static void charged(struct day *d, uint32_t a)
     x->status = DAY_IDLE;
     day_log_here(d, a, TRACE_CHARGED);
     queue_set(&d->queue, a, queue_key(d->t, EVENT_DECIDE, a));
-    day_release(d, x->place, d->t);
+    release(d, x->place);
 }
 
 static void retire(struct day *d, uint32_t a)

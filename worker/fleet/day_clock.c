@@ -16,18 +16,18 @@ static void close_by_weather(struct day *d, uint32_t window)
 {
     const struct world *w = d->world;
     struct address at = {window / 4, 0, STREAM_CLOSURE, d->episode};
-    uint32_t n = (w->n_pairs + DRAWS_LANES - 1) / DRAWS_LANES * DRAWS_LANES;
 
     if (!w->close_threshold)
         return;
-    w->draws->words(d->seed, at, window % 4, w->pair_entity, n, d->scratch);
+    w->draws->words(d->seed, at, window % 4, w->pair_entity, draws_padded(w->n_pairs),
+                    d->scratch);
     for (uint32_t k = 0; k < w->n_pairs; k++)
         if (d->scratch[k] < w->close_threshold)
             set_pair(d, w->pair_entity[k] / w->n_ports, w->pair_entity[k] % w->n_ports);
 }
 
-// Closed routes at t; returns when that changes.
-static int64_t renew_closed(struct day *d, int64_t t)
+// Closed routes at t, and when that changes.
+static void renew_closed(struct day *d, int64_t t)
 {
     const struct world *w = d->world;
     const struct scenario *s = w->scenario;
@@ -46,7 +46,7 @@ static int64_t renew_closed(struct day *d, int64_t t)
             until = w->boundary_ms[k] < until ? w->boundary_ms[k] : until;
             break;
         }
-    return until;
+    d->next_closed_ms = until;
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -74,7 +74,7 @@ void day_advance(struct day *d, int64_t t)
     int64_t next = least((hour + 1) * 3600000, renew_bins(d, t));
 
     d->price = s->elec_uusd_per_kwh[hour % 24];
-    if (t < s->t_end_ms) // no dispatch after it
-        next = least(next, renew_closed(d, t));
-    d->next_change_ms = next;
+    if (t >= d->next_closed_ms && t < s->t_end_ms) // no dispatch after it
+        renew_closed(d, t);
+    d->next_change_ms = least(next, d->next_closed_ms > t ? d->next_closed_ms : next);
 }

@@ -5,55 +5,6 @@
 // letter.
 #include "worker/fleet/day_state.h"
 
-static void link_charger(struct day *d, struct port *p, uint32_t a)
-{
-    struct aircraft *x = &d->aircraft[a];
-    x->previous = NOBODY;
-    x->next = p->on_charger;
-    if (x->next != NOBODY)
-        d->aircraft[x->next].previous = a;
-    p->on_charger = a;
-}
-
-static void unlink_charger(struct day *d, struct port *p, uint32_t a)
-{
-    struct aircraft *x = &d->aircraft[a];
-    if (x->previous == NOBODY)
-        p->on_charger = x->next;
-    else
-        d->aircraft[x->previous].next = x->next;
-    if (x->next != NOBODY)
-        d->aircraft[x->next].previous = x->previous;
-}
-
-void day_stand_up(struct day *d, uint32_t a)
-{
-    struct aircraft *x = &d->aircraft[a];
-    struct port *p = &d->ports[x->place];
-
-    if (x->stand == DAY_CHARGER) {
-        unlink_charger(d, p, a);
-        p->n_charge--;
-    } else {
-        p->n_park--;
-    }
-    x->stand = DAY_NONE;
-}
-
-void day_stand_on(struct day *d, uint32_t a, enum day_stand stand)
-{
-    struct aircraft *x = &d->aircraft[a];
-    struct port *p = &d->ports[x->place];
-
-    x->stand = (uint8_t)stand;
-    if (stand == DAY_CHARGER) {
-        link_charger(d, p, a);
-        p->n_charge++;
-    } else {
-        p->n_park++;
-    }
-}
-
 static void start_charge(struct day *d, uint32_t a, int64_t t)
 {
     const struct scenario_type *y = &d->world->scenario->types[d->aircraft[a].type];
@@ -74,14 +25,16 @@ static void start_charge(struct day *d, uint32_t a, int64_t t)
 }
 
 // Rule (d): of those who hold a charger at v and do not need it, the least.
-static uint32_t find_idler(const struct day *d, const struct port *p)
+static uint32_t find_idler(const struct day *d, uint32_t v)
 {
     const uint32_t idle = 1u << DAY_IDLE | 1u << DAY_DOWN | 1u << DAY_RETIRED;
+    const uint32_t head = day_ring(d, v, DAY_CHARGER);
     uint32_t least = NOBODY;
 
-    for (uint32_t b = p->on_charger; b != NOBODY; b = d->aircraft[b].next)
-        if ((idle >> d->aircraft[b].status & 1) && b < least)
-            least = b;
+    for (uint32_t b = d->rings[head].next; b != head; b = d->rings[b].next) {
+        bool idles = idle >> d->aircraft[b].status & 1;
+        least = idles && b < least ? b : least;
+    }
     return least;
 }
 
@@ -91,12 +44,12 @@ static bool take_charger(struct day *d, uint32_t a)
     struct aircraft *x = &d->aircraft[a];
     struct port *p = &d->ports[x->place];
 
-    if (p->n_charge < p->charge) {
+    if (port_has(p, DAY_CHARGER)) {
         day_stand_up(d, a);
         day_stand_on(d, a, DAY_CHARGER);
         return true;
     }
-    uint32_t b = find_idler(d, p);
+    uint32_t b = find_idler(d, x->place);
     if (b == NOBODY)
         return false;
     day_stand_up(d, b);
@@ -113,7 +66,8 @@ void day_request_charge(struct day *d, uint32_t a, int64_t t)
     struct aircraft *x = &d->aircraft[a];
     struct port *p = &d->ports[x->place];
 
-    if (p->charge == 0 || x->energy_j == d->world->scenario->types[x->type].battery_j) {
+    if (p->n_stands[DAY_CHARGER] == 0
+        || x->energy_j == d->world->scenario->types[x->type].battery_j) {
         x->status = DAY_IDLE;
         queue_set(&d->queue, a, queue_key(t, EVENT_DECIDE, a));
         return;

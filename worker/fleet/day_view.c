@@ -20,6 +20,12 @@ void day_set_trace(struct day *d, day_trace_fn trace, void *ctx)
     d->trace_ctx = ctx;
 }
 
+void day_tell(const struct day *d, uint32_t a, enum trace_event ev, struct day_leg leg)
+{
+    const struct record r = day_record(d, a, ev, leg);
+    d->trace(d->trace_ctx, &r);
+}
+
 void day_mask(const struct day *d, uint8_t *mask)
 {
     for (uint32_t v = 0; v < d->world->n_ports; v++)
@@ -28,17 +34,32 @@ void day_mask(const struct day *d, uint8_t *mask)
 
 uint32_t day_feasible(const struct day *d, uint32_t k)
 {
-    uint32_t at = 0;
-    uint64_t word = d->feasible[0];
+    const uint64_t *set = d->feasible;
+    uint32_t at = 0, n;
 
-    for (uint32_t n; k >= (n = count_bits(word)); word = d->feasible[++at])
+    for (; d->world->n_words > 1 && k >= (n = count_bits(*set)); set++, at += 64)
         k -= n;
-    at *= 64;
-    for (uint32_t n; k >= (n = count_bits(word & 0xff)); word >>= 8, at += 8)
-        k -= n;
-    for (; k; k--)
-        word &= word - 1;
-    return at + (uint32_t)__builtin_ctzll(word);
+    uint64_t left = *set;
+    uint32_t pairs, fours;
+    for (;; k -= n, at += 8, left >>= 8) {
+        uint32_t byte = (uint32_t)left & 0xff;
+        pairs = byte - (byte >> 1 & 0x55);
+        fours = (pairs & 0x33) + (pairs >> 2 & 0x33);
+        n = (fours + (fours >> 4)) & 15;
+        if (k < n)
+            break;
+    }
+    // Down the tree of the byte's counts: a loop over its bits would end where no CPU
+    // foresees it.
+    uint32_t bit = 0;
+    n = fours & 15;
+    bit += (k >= n) * 4u;
+    k -= k >= n ? n : 0;
+    n = pairs >> bit & 3;
+    bit += (k >= n) * 2u;
+    k -= k >= n ? n : 0;
+    bit += k >= (left >> bit & 1);
+    return at + bit;
 }
 
 uint32_t day_policy_draw(struct day *d)
@@ -94,10 +115,10 @@ struct day_port day_port(const struct day *d, uint32_t v)
     for (uint32_t a = p->queue_first; a != NOBODY; a = d->aircraft[a].next)
         n++;
     return (struct day_port){
-        .charge = p->charge,
-        .park = p->park,
-        .n_charge = p->n_charge,
-        .n_park = p->n_park,
+        .charge = p->n_stands[DAY_CHARGER],
+        .park = p->n_stands[DAY_PLAIN],
+        .n_charge = p->n_on[DAY_CHARGER],
+        .n_park = p->n_on[DAY_PLAIN],
         .n_in = p->n_in,
         .n_queue = n,
         .tod_mean_ms = p->tod_mean_ms,

@@ -35,16 +35,19 @@ static void words(uint64_t seed,
 }
 
 static uint64_t
-cells(uint64_t seed, struct address at, const uint32_t *threshold, uint32_t n, uint8_t *count)
+cells(uint64_t seed, struct address at, struct demand row, uint32_t n, uint8_t *count)
 {
+    const uint32_t enough = draws_enough(row.pct);
     uint64_t sum = 0;
 
     for (uint32_t i = 0; i < n; i++, at.index++) {
+        uint32_t x = (row.lam[i] < enough ? row.lam[i] : enough) * row.pct;
+        uint32_t threshold = (x < DRAWS_TOP ? x : DRAWS_TOP) / 800;
         uint32_t block[4], c = 0;
         draws_block(seed, at, block);
         for (int k = 0; k < 4; k++)
-            c += (uint32_t)((block[k] & 0xffff) < threshold[i])
-                 + (uint32_t)((block[k] >> 16) < threshold[i]);
+            c += (uint32_t)((block[k] & 0xffff) < threshold)
+                 + (uint32_t)((block[k] >> 16) < threshold);
         count[i] = (uint8_t)c;
         sum += c;
     }

@@ -55,6 +55,26 @@ static inline uint64_t draws_threshold(int64_t ppm)
 }
 
 enum { DRAWS_LANES = 16 };
+static inline uint32_t draws_padded(uint32_t n)
+{
+    return (n + DRAWS_LANES - 1) / DRAWS_LANES * DRAWS_LANES;
+}
+
+// What a row of demand expects: `lam` (Q16) times `pct` per cent.  A cell's threshold is
+// min(lam · pct / 100, 8 << 16) >> 3 (6.3), that is floor(x / 800) of x = lam · pct, with
+// lam cut at the least that reaches the top, so that 32 bits hold x.  In lanes the
+// quotient is the high half of x · RECIPROCAL, >> 6: exact for x below 2^30.
+struct demand {
+    const uint32_t *lam; // [n]
+    uint32_t pct;        // at most DRAWS_PCT_MAX
+};
+enum { DRAWS_PCT_MAX = 1 << 20 };
+#define DRAWS_TOP        (UINT32_C(800) << 16)
+#define DRAWS_RECIPROCAL UINT32_C(343597384) // ceil(2^38 / 800)
+static inline uint32_t draws_enough(uint32_t pct)
+{
+    return pct ? (DRAWS_TOP + pct - 1) / pct : 0;
+}
 
 struct draws_kernels {
     const char *name;
@@ -69,12 +89,9 @@ struct draws_kernels {
                   uint32_t n,
                   uint32_t *out);
     // How many of the eight half-words of blocks index .. index + n - 1 (n a multiple of
-    // 16) lie below their threshold; returns the sum.
-    uint64_t (*cells)(uint64_t seed,
-                      struct address at,
-                      const uint32_t *threshold,
-                      uint32_t n,
-                      uint8_t *count);
+    // 16) lie below their cell's threshold; returns the sum.
+    uint64_t (*cells)(
+        uint64_t seed, struct address at, struct demand row, uint32_t n, uint8_t *count);
 };
 
 extern const struct draws_kernels draws_portable, draws_avx2, draws_avx512;

@@ -93,18 +93,28 @@ static inline __m256i count_below(struct lanes s, __m256i threshold)
     return n;
 }
 
+static inline __m256i thresholds(const uint32_t *lam, uint32_t pct, uint32_t enough)
+{
+    __m256i low, x = _mm256_loadu_si256((const void *)lam);
+    x = _mm256_min_epu32(x, _mm256_set1_epi32((int)enough));
+    x = _mm256_mullo_epi32(x, _mm256_set1_epi32((int)pct));
+    x = _mm256_min_epu32(x, _mm256_set1_epi32((int)DRAWS_TOP));
+    return _mm256_srli_epi32(multiply(x, _mm256_set1_epi32((int)DRAWS_RECIPROCAL), &low), 6);
+}
+
 static uint64_t
-cells(uint64_t seed, struct address at, const uint32_t *threshold, uint32_t n, uint8_t *count)
+cells(uint64_t seed, struct address at, struct demand row, uint32_t n, uint8_t *count)
 {
     // Byte 0 of every 32-bit lane, to the front of its half.
     const __m256i pick =
         _mm256_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, 4, 8,
                          12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
+    const uint32_t enough = draws_enough(row.pct);
     uint64_t sum = 0;
 
     for (uint32_t i = 0; i < n; i += LANES, at.index += LANES) {
         struct lanes s = along(seed, at);
-        __m256i c = count_below(s, _mm256_loadu_si256((const void *)(threshold + i)));
+        __m256i c = count_below(s, thresholds(row.lam + i, row.pct, enough));
         c = _mm256_shuffle_epi8(c, pick);
         uint64_t bytes = (uint32_t)_mm256_extract_epi32(c, 0)
                          | (uint64_t)(uint32_t)_mm256_extract_epi32(c, 4) << 32;

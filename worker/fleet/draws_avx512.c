@@ -79,15 +79,23 @@ static void words(uint64_t seed,
     }
 }
 
-static uint64_t
-cells(uint64_t seed, struct address at, const uint32_t *threshold, uint32_t n, uint8_t *count)
+static inline __m512i thresholds(const uint32_t *lam, uint32_t pct, uint32_t enough)
 {
+    __m512i low, x = _mm512_min_epu32(_mm512_loadu_si512(lam), all(enough));
+    x = _mm512_min_epu32(_mm512_mullo_epi32(x, all(pct)), all(DRAWS_TOP));
+    return _mm512_srli_epi32(multiply(x, all(DRAWS_RECIPROCAL), &low), 6);
+}
+
+static uint64_t
+cells(uint64_t seed, struct address at, struct demand row, uint32_t n, uint8_t *count)
+{
+    const uint32_t enough = draws_enough(row.pct);
     const __m512i one = all(1);
     __m512i sum = _mm512_setzero_si512();
 
     for (uint32_t i = 0; i < n; i += DRAWS_LANES, at.index += DRAWS_LANES) {
         struct lanes s = along(seed, at);
-        __m512i limit = _mm512_loadu_si512(threshold + i), c = _mm512_setzero_si512();
+        __m512i limit = thresholds(row.lam + i, row.pct, enough), c = _mm512_setzero_si512();
         for (int k = 0; k < 4; k++) {
             __m512i low = _mm512_and_si512(s.c[k], all(0xffff));
             __m512i high = _mm512_srli_epi32(s.c[k], 16);

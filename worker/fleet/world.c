@@ -259,6 +259,15 @@ static void find_pairs(struct world *w)
                 w->pair_entity[w->n_pairs++] = i * w->n_ports + j;
 }
 
+static void count_up(struct world *w)
+{
+    uint32_t n = w->n_ports > w->n_aircraft ? w->n_ports : w->n_aircraft;
+    n = draws_padded(n);
+    w->numbers = mem_alloc(n * sizeof *w->numbers);
+    for (uint32_t i = 0; i < n; i++)
+        w->numbers[i] = i;
+}
+
 static int by_time(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -308,6 +317,7 @@ enum error world_create(const struct scenario *s, struct world **out, struct err
     }
     fill_expected(w);
     find_pairs(w);
+    count_up(w);
     find_boundaries(w);
     enum error e = find_demand(w, t);
     if (!e)
@@ -335,6 +345,7 @@ void world_destroy(struct world *w)
     mem_free(w->lam);
     mem_free(w->surge_pct);
     mem_free(w->pair_entity);
+    mem_free(w->numbers);
     mem_free(w->boundary_ms);
     mem_free(w);
 }

@@ -69,6 +69,7 @@ struct world {
     uint32_t *demand_entity;     // [n_demand padded to 16]
     uint32_t *lam;               // [4][n_bins_padded], Q16: expected passengers of a cell
     uint32_t *surge_pct;         // [4][n_bins]
+    uint32_t *numbers;           // 0, 1, …: as many as vertiports or aircraft, padded to 16
     uint32_t n_pairs;            // unordered, of links: what weather can close
     uint32_t *pair_entity;       // [n_pairs padded to 16]: min · V + max
     int64_t headway_ms[SCENARIO_TYPES_MAX];
