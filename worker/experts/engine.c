@@ -41,21 +41,21 @@ static uint32_t part_first(const struct engine *e, uint32_t r, uint32_t columns,
     return engine_first(r, e->size, columns, unit == 1 ? PACKED_ROWS : 1);
 }
 
-// n rows, of which a rank has so many bytes a unit, all of them into `out`.
-static void gather(struct engine *e,
-                   const void *part,
-                   uint32_t n,
-                   uint32_t columns,
-                   uint32_t unit,
-                   const size_t size[2],
-                   void *out)
+// Bytes of each rank's part of a row, of numbers of `number` bytes.
+static size_t *widths(struct engine *e, uint32_t columns, uint32_t unit, size_t number)
 {
-    int64_t start = clock_now(), waited = -group_waited(e->group);
     size_t *bytes = arena_room(e->step, e->size * sizeof *bytes);
     for (uint32_t r = 0; r < e->size; r++)
         bytes[r] =
             (size_t)(part_first(e, r + 1, columns, unit) - part_first(e, r, columns, unit))
-            * unit / size[0] * size[1];
+            * unit * number;
+    return bytes;
+}
+
+static void
+gather(struct engine *e, const void *part, uint32_t n, const size_t *bytes, void *out)
+{
+    int64_t start = clock_now(), waited = -group_waited(e->group);
     group_gather_rows(e->group, part, n, bytes, out);
     waited += group_waited(e->group);
     e->waiting_ns += waited;
@@ -67,7 +67,7 @@ float *engine_gather(struct engine *e, float *part, uint32_t n, uint32_t columns
     if (e->size == 1)
         return part;
     float *out = engine_matrix(e, n, (size_t)columns * unit);
-    gather(e, part, n, columns, unit, (const size_t[2]){1, sizeof *part}, out);
+    gather(e, part, n, widths(e, columns, unit, sizeof *part), out);
     return out;
 }
 
@@ -88,8 +88,8 @@ struct packed_x **engine_gather_codes(
     struct engine *e, struct packed_x *const *part, uint32_t n, uint32_t columns, uint32_t unit)
 {
     struct packed_x **out = engine_codes(e, (size_t)columns * unit, n);
-    gather(e, n ? part[0] : NULL, n, columns, unit,
-           (const size_t[2]){PACKED_BLOCK, sizeof(struct packed_x)}, n ? out[0] : NULL);
+    const size_t *bytes = widths(e, columns, unit, sizeof(struct packed_x) / PACKED_BLOCK);
+    gather(e, n ? part[0] : NULL, n, bytes, n ? out[0] : NULL);
     return out;
 }
 
