@@ -26,6 +26,10 @@ void group_allgather(struct group *g, const void *in, size_t n, void *out);
 // ranks' parts side by side; `bytes` is the same on all.
 void group_gather_rows(
     struct group *g, const void *in, size_t n, const size_t *bytes, void *out);
+// Nanoseconds that this rank's gathers waited for ranks that had not come to them yet, as
+// far as that is known (between ranks of a node): what is left of a gather's time is the
+// exchange itself.
+int64_t group_waited(const struct group *g);
 // Tree sum over `parts` logical parts (the job's number, a power of two or
 // not), each a vector of n floats; rank r holds the parts p with
 // p * size / parts == r in `in` one behind the other, and every rank gets the

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/mem.h"
 #include "worker/shared_memory.h"
 
@@ -18,6 +19,7 @@ enum { LINE = 128 }; // words of different writers lie in different pairs of cac
 
 struct count {
     _Alignas(LINE) _Atomic uint64_t n; // gathers' pieces that this rank has given
+    _Atomic int64_t came[2];           // when, of the last two
 };
 
 struct group_board {
@@ -115,16 +117,20 @@ static size_t width_of(const struct piece *p, size_t bytes)
     return left < p->step ? left : p->step;
 }
 
-static void gather_piece(struct group_board *b,
-                         const struct piece *p,
-                         const uint8_t *in,
-                         const size_t *bytes,
-                         uint8_t *out)
+// How long the last rank was awaited.
+static int64_t gather_piece(struct group_board *b,
+                            const struct piece *p,
+                            const uint8_t *in,
+                            const size_t *bytes,
+                            uint8_t *out)
 {
     size_t mine = bytes[b->rank], width = width_of(p, mine), stride = 0;
     const uint8_t *from = in + p->row * mine + p->at;
+    struct count *own = &b->counts[b->rank];
+    int64_t came = clock_now(), last = came;
+    atomic_store_explicit(&own->came[b->done % 2], came, memory_order_relaxed);
     copy_rows(slot(b, b->rank), width, from, mine, p->n, width);
-    atomic_store_explicit(&b->counts[b->rank].n, b->done + 1, memory_order_release);
+    atomic_store_explicit(&own->n, b->done + 1, memory_order_release);
     for (uint32_t r = 0; r < b->size; r++)
         stride += bytes[r];
     uint8_t *to = out + p->row * stride + p->at;
@@ -134,17 +140,22 @@ static void gather_piece(struct group_board *b,
             copy_rows(to, stride, from, mine, p->n, width);
         } else {
             await(b, r);
+            int64_t other =
+                atomic_load_explicit(&b->counts[r].came[b->done % 2], memory_order_relaxed);
+            last = other > last ? other : last;
             copy_rows(to, stride, slot(b, r), width, p->n, width);
         }
         to += bytes[r];
     }
     b->done++;
+    return last - came;
 }
 
-void group_board_gather(
+int64_t group_board_gather(
     struct group_board *b, const void *in, size_t n, const size_t *bytes, void *out)
 {
     size_t most = 1;
+    int64_t waited = 0;
     for (uint32_t r = 0; r < b->size; r++)
         most = bytes[r] > most ? bytes[r] : most;
     struct piece p = {.step = most < b->slot ? most : b->slot};
@@ -152,6 +163,7 @@ void group_board_gather(
     for (; p.row < n; p.row += p.n) {
         p.n = n - p.row < rows ? n - p.row : rows;
         for (p.at = 0; p.at < most; p.at += p.step)
-            gather_piece(b, &p, in, bytes, out);
+            waited += gather_piece(b, &p, in, bytes, out);
     }
+    return waited;
 }

@@ -32,8 +32,8 @@ struct group_board *
 group_board_create(struct group *node, bool crowded, group_board_idle_fn idle, void *arg);
 void group_board_destroy(struct group_board *b); // NULL is fine
 
-// group_gather_rows
-void group_board_gather(
+// group_gather_rows; nanoseconds from this rank's coming to the last one's.
+int64_t group_board_gather(
     struct group_board *b, const void *in, size_t n, const size_t *bytes, void *out);
 
 #endif

@@ -87,6 +87,11 @@ float *group_scratch(struct group *g, size_t n)
     return g->scratch;
 }
 
+int64_t group_waited(const struct group *g)
+{
+    return g->waited_ns;
+}
+
 void group_scratch_done(struct group *g)
 {
     if (g->n_scratch <= SCRATCH_KEPT)

@@ -114,7 +114,7 @@ static void
 mpi_gather_rows(struct group *g, const void *in, size_t n, const size_t *bytes, void *out)
 {
     if (by_board(g))
-        group_board_gather(of(g)->board, in, n, bytes, out);
+        g->waited_ns += group_board_gather(of(g)->board, in, n, bytes, out);
     else
         gather_by_mpi(g, in, n, bytes, out);
 }
@@ -128,7 +128,7 @@ static void mpi_allgather(struct group *g, const void *in, size_t n, void *out)
     if (by_board(g)) {
         for (uint32_t r = 0; r < m->size; r++)
             m->bytes[r] = n;
-        group_board_gather(m->board, in, 1, m->bytes, out);
+        g->waited_ns += group_board_gather(m->board, in, 1, m->bytes, out);
         return;
     }
     if (n <= most) {

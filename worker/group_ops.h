@@ -35,6 +35,7 @@ struct group {
     const struct group_ops *ops;
     float *scratch; // see group_scratch
     size_t n_scratch;
+    int64_t waited_ns; // see group_waited
 };
 
 // So many floats with nothing certain in them, until the next call or

@@ -4,8 +4,8 @@
 //   [mpirun -n RANKS] bench_experts MODEL.gguf exact|fast THREADS
 //
 // One JSON line of rank 0: create_s (packing included), prefill of 512 tokens, decode of
-// 1, 2 and 8 streams together (total tokens a second, from position 16 on), share of
-// the time spent in exchanges.
+// 1, 2 and 8 streams together (total tokens a second, from position 16 on), shares of one
+// stream's time spent in exchanges, and waiting for other ranks to come to them.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +42,20 @@ static double prefill(struct engine *e)
     return PROMPT / s;
 }
 
+// Of the steps of one stream: seconds in all, in exchanges, waiting for other ranks.
+static struct {
+    double total, exchange, waiting;
+} spent;
+
+static void add_spent(const struct engine *e, double sign)
+{
+    struct engine_stats s;
+    engine_stats(e, &s);
+    spent.total += sign * (double)s.total_ns;
+    spent.exchange += sign * (double)s.exchange_ns;
+    spent.waiting += sign * (double)s.waiting_ns;
+}
+
 static double decode(struct engine *e, uint32_t n, uint32_t n_vocab)
 {
     struct engine_run runs[STREAMS];
@@ -52,6 +66,8 @@ static double decode(struct engine *e, uint32_t n, uint32_t n_vocab)
                                       .n_logits = 1,
                                       .logits = logits + (size_t)i * n_vocab};
     step(e, runs, n);
+    if (n == 1)
+        add_spent(e, -1);
     int64_t start = timing_now();
     for (uint32_t k = 0; k < STEPS; k++) {
         for (uint32_t i = 0; i < n; i++) {
@@ -61,6 +77,8 @@ static double decode(struct engine *e, uint32_t n, uint32_t n_vocab)
         step(e, runs, n);
     }
     double s = seconds(start);
+    if (n == 1)
+        add_spent(e, 1);
     for (uint32_t i = 0; i < n; i++)
         engine_close(e, runs[i].sequence);
     return n * STEPS / s;
@@ -85,12 +103,11 @@ static void measure(struct engine *e, const struct model *m, double create, bool
         tg[1] = best(tg[1], decode(e, 2, n_vocab));
         tg[2] = best(tg[2], decode(e, STREAMS, n_vocab));
     }
-    struct engine_stats s;
-    engine_stats(e, &s);
     if (tell)
         printf("{\"create_s\": %.2f, \"pp512\": %.1f, \"tg1\": %.1f, \"tg2\": %.1f, "
-               "\"tg8\": %.1f, \"exchange\": %.4f}\n",
-               create, pp, tg[0], tg[1], tg[2], (double)s.exchange_ns / (double)s.total_ns);
+               "\"tg8\": %.1f, \"exchange\": %.4f, \"waiting\": %.4f}\n",
+               create, pp, tg[0], tg[1], tg[2], spent.exchange / spent.total,
+               spent.waiting / spent.total);
     free(logits);
 }
 

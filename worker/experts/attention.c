@@ -147,7 +147,8 @@ struct attention {
     float *out, *room;
     size_t room_each;          // of a member
     const struct place *place; // what each part does first, of tokens that stand alone
-    struct packed_x **codes;   // of `out`, by tokens that stand alone; or NULL
+    bool coded;                // tokens that stand alone: make the codes of `out`
+    struct packed_x **codes;
 };
 
 static struct attend one_of(const struct attention *a, uint32_t r, uint32_t i)
@@ -223,10 +224,10 @@ static struct mix attend_all(struct engine *e, struct attention *a)
 {
     size_t heads = range_n(e->heads);
     a->out = engine_matrix(e, a->b->n, heads * a->value);
-    if (!heads)
-        return (struct mix){a->out, NULL};
-    if (a->place && e->replicate && a->value % PACKED_BLOCK == 0)
+    if (a->coded)
         a->codes = engine_codes(e, heads * a->value, a->b->n);
+    if (!heads)
+        return (struct mix){a->out, a->codes};
     for (uint32_t r = 0; r < a->b->n_runs; r++) {
         struct attend one = one_of(a, r, 0);
         size_t need = engine_attend_room(&one);
@@ -269,10 +270,12 @@ plain(struct engine *e, const struct batch *b, uint32_t layer, const struct oper
         a.factors = whole_factors(&a);
     struct attention all = {
         .e = e, .b = b, .layer = layer, .key = h->key, .value = h->value, .q = a.q};
-    if (all_alone(b))
+    if (all_alone(b)) {
         all.place = &a;
-    else
+        all.coded = h->value % PACKED_BLOCK == 0 && weights_find(e->weights, l->o);
+    } else {
         engine_share(e, b->n, 4, place_tokens, &a);
+    }
     return attend_all(e, &all);
 }
 
@@ -385,7 +388,9 @@ void engine_attention(struct engine *e, struct batch *b, uint32_t layer)
     const struct layer *l = &e->m->layers[layer];
     struct operand x = engine_operand(e, engine_normed(e, b, l->attn_norm), h->d, b->n);
     struct mix mix = e->m->arch->mla ? latent(e, b, layer, &x) : plain(e, b, layer, &x);
-    if (!e->replicate)
+    if (!e->replicate && mix.codes)
+        mix.codes = engine_gather_codes(e, mix.codes, b->n, h->n_heads, h->value);
+    else if (!e->replicate)
         mix.x = engine_gather(e, mix.x, b->n, h->n_heads, h->value);
     size_t width = (size_t)h->n_heads * h->value;
     struct operand o = {mix.x, width, (const struct packed_x *const *)mix.codes, b->n};

@@ -35,20 +35,61 @@ const float *engine_floats(struct engine *e, const struct gguf_tensor *t)
     return x;
 }
 
+// Where rank r's part of `columns` units begins.
+static uint32_t part_first(const struct engine *e, uint32_t r, uint32_t columns, uint32_t unit)
+{
+    return engine_first(r, e->size, columns, unit == 1 ? PACKED_ROWS : 1);
+}
+
+// Bytes of each rank's part of a row, of numbers of `number` bytes.
+static size_t *widths(struct engine *e, uint32_t columns, uint32_t unit, size_t number)
+{
+    size_t *bytes = arena_room(e->step, e->size * sizeof *bytes);
+    for (uint32_t r = 0; r < e->size; r++)
+        bytes[r] =
+            (size_t)(part_first(e, r + 1, columns, unit) - part_first(e, r, columns, unit))
+            * unit * number;
+    return bytes;
+}
+
+static void
+gather(struct engine *e, const void *part, uint32_t n, const size_t *bytes, void *out)
+{
+    int64_t start = clock_now(), waited = -group_waited(e->group);
+    group_gather_rows(e->group, part, n, bytes, out);
+    waited += group_waited(e->group);
+    e->waiting_ns += waited;
+    e->exchange_ns += clock_now() - start - waited;
+}
+
 float *engine_gather(struct engine *e, float *part, uint32_t n, uint32_t columns, uint32_t unit)
 {
     if (e->size == 1)
         return part;
-    int64_t start = clock_now();
-    uint32_t each = unit == 1 ? PACKED_ROWS : 1;
-    size_t *bytes = arena_room(e->step, e->size * sizeof *bytes);
-    for (uint32_t r = 0; r < e->size; r++)
-        bytes[r] = (size_t)(engine_first(r + 1, e->size, columns, each)
-                            - engine_first(r, e->size, columns, each))
-                   * unit * sizeof *part;
     float *out = engine_matrix(e, n, (size_t)columns * unit);
-    group_gather_rows(e->group, part, n, bytes, out);
-    e->exchange_ns += clock_now() - start;
+    gather(e, part, n, widths(e, columns, unit, sizeof *part), out);
+    return out;
+}
+
+bool engine_codes_travel(const struct engine *e,
+                         const struct gguf_tensor *w,
+                         uint32_t columns,
+                         uint32_t unit)
+{
+    if (!weights_find(e->weights, w))
+        return false;
+    for (uint32_t r = 0; r <= e->size; r++)
+        if ((uint64_t)part_first(e, r, columns, unit) * unit % PACKED_BLOCK != 0)
+            return false;
+    return true;
+}
+
+struct packed_x **engine_gather_codes(
+    struct engine *e, struct packed_x *const *part, uint32_t n, uint32_t columns, uint32_t unit)
+{
+    struct packed_x **out = engine_codes(e, (size_t)columns * unit, n);
+    const size_t *bytes = widths(e, columns, unit, sizeof(struct packed_x) / PACKED_BLOCK);
+    gather(e, n ? part[0] : NULL, n, bytes, n ? out[0] : NULL);
     return out;
 }
 
@@ -329,6 +370,7 @@ void engine_stats(const struct engine *e, struct engine_stats *out)
                                  .n_steps = e->steps_done,
                                  .total_ns = e->total_ns,
                                  .exchange_ns = e->exchange_ns,
+                                 .waiting_ns = e->waiting_ns,
                                  .whole_steps = whole_steps(e->whole),
                                  .whole_pairs = whole_pairs(e->whole)};
 }

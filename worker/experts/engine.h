@@ -95,7 +95,9 @@ MUST_CHECK enum error engine_step(struct engine *e, const struct engine_run *run
 struct engine_stats {
     const uint64_t *load; // [n_layers][n_experts], zero for dense layers
     uint64_t n_tokens, n_steps;
-    int64_t total_ns, exchange_ns;     // exchange: waiting for and talking with other ranks
+    int64_t total_ns;
+    int64_t exchange_ns; // talking with other ranks
+    int64_t waiting_ns;  // for those that were not there yet, as far as it can be told apart
     uint64_t whole_steps, whole_pairs; // with whole experts: steps, pairs of this rank
 };
 void engine_stats(const struct engine *e, struct engine_stats *out);

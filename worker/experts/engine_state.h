@@ -43,7 +43,7 @@ struct engine {
     struct arena *step;
     uint64_t *load;
     uint64_t tokens_done, steps_done;
-    int64_t total_ns, exchange_ns;
+    int64_t total_ns, exchange_ns, waiting_ns;
 };
 
 // Where a rank's part of n things begins, which are given out `unit` together.
@@ -143,6 +143,18 @@ float *engine_product(struct engine *e, const struct gguf_tensor *w, const struc
 // one by one.
 float *
 engine_gather(struct engine *e, float *part, uint32_t n, uint32_t columns, uint32_t unit);
+// The same of codes that each rank has made of its part, which are half of the floats'
+// bytes and then need not be made by all.  Where parts have no whole blocks, or `w`, which
+// takes them, no codes, there are none.
+bool engine_codes_travel(const struct engine *e,
+                         const struct gguf_tensor *w,
+                         uint32_t columns,
+                         uint32_t unit);
+struct packed_x **engine_gather_codes(struct engine *e,
+                                      struct packed_x *const *part,
+                                      uint32_t n,
+                                      uint32_t columns,
+                                      uint32_t unit);
 float *engine_normed(struct engine *e, const struct batch *b, const struct gguf_tensor *norm);
 
 // h += attention(norm(h)), h += ffn(norm(h))

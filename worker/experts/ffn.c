@@ -20,6 +20,11 @@ inner(struct engine *e, const struct product *p, uint32_t width, bool whole)
 {
     if (whole || e->size == 1)
         return engine_gated(e, p);
+    if (p->act)
+        return (struct operand){.n_in = width,
+                                .q = (const struct packed_x *const *)engine_gather_codes(
+                                    e, p->act, p->x.n, width, 1),
+                                .n = p->x.n};
     return engine_operand(e, engine_gather(e, p->y, p->x.n, width, 1), width, p->x.n);
 }
 
@@ -34,7 +39,8 @@ static float *
 dense(struct engine *e, const struct dense *w, struct range out, const struct operand *x)
 {
     struct range mine = engine_part(e, w->width, w->whole);
-    struct product p = engine_gated_of(e, w->gate_up, mine, x, w->whole || e->size == 1);
+    bool coded = w->whole || e->size == 1 || engine_codes_travel(e, w->down, w->width, 1);
+    struct product p = engine_gated_of(e, w->gate_up, mine, x, coded);
     engine_products(e, &p, 1);
     struct operand act = inner(e, &p, w->width, w->whole);
     return engine_rows(e, w->down, out, &act);
@@ -142,7 +148,8 @@ static struct operand expert_inner(struct engine *e,
     struct range mine = engine_part(e, h->ff_expert, false);
     struct operand in = ffn_spread(e, l, r->pair, x->n * h->top_k, x);
     const struct gguf_tensor *const gate_up[2] = {l->gate_exps, l->up_exps};
-    struct product all = engine_gated_of(e, gate_up, mine, &in, e->size == 1);
+    bool coded = e->size == 1 || engine_codes_travel(e, l->down_exps, h->ff_expert, 1);
+    struct product all = engine_gated_of(e, gate_up, mine, &in, coded);
     struct product *list = arena_room(e->step, h->n_experts * sizeof *list);
     engine_products(e, list, by_expert(r, h->n_experts, &all, list));
     return inner(e, &all, h->ff_expert, false);
