@@ -55,7 +55,7 @@ static uint64_t whole(const struct value *r, const char *key)
 
 static enum error put_flight(struct trips *x, const struct value *r, struct errtext *t)
 {
-    double from = show_number(r, "from"), to = show_number(r, "to"), land = show_number(r, "t");
+    double from = show_number(r, "from"), to = show_number(r, "to");
     uint64_t aircraft = whole(r, "a"), takeoff;
     if (!(from >= 0 && from < x->n_places && to >= 0 && to < x->n_places))
         return errtext_set(t, ERR_PARSE, "the trace names a place that the scenario lacks");
@@ -66,10 +66,10 @@ static enum error put_flight(struct trips *x, const struct value *r, struct errt
                "{\"type\":\"Feature\",\"properties\":{\"aircraft\":%.0f,\"from\":%.0f,"
                "\"to\":%.0f,\"passengers\":%.0f,\"lane\":%.0f},"
                "\"geometry\":{\"type\":\"LineString\",\"coordinates\":[",
-               (double)aircraft, from, to, show_number(r, "pax"), show_number(r, "lane"));
+               (double)aircraft, from, to, (double)whole(r, "pax"), (double)whole(r, "lane"));
     put_point(x, (uint32_t)from, (double)takeoff);
     buf_puts(x->out, ",");
-    put_point(x, (uint32_t)to, land);
+    put_point(x, (uint32_t)to, (double)whole(r, "t"));
     buf_puts(x->out, "]}}");
     x->any = true;
     return OK;

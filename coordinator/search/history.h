@@ -43,7 +43,7 @@ struct history {
     // valid, and some of them asked since.
     struct point *proposals;
     uint32_t n_proposals, cap_proposals;
-    struct walk *walk; // for whoever asks
+    struct walk *walk;         // for whoever asks
     struct arena *arena;       // the first genes
     struct gene_block *blocks; // what came when those were many
 };

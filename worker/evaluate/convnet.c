@@ -81,7 +81,8 @@ static struct tape_var *folded(struct arena *a, const struct tape_var *x, size_t
 {
     struct tape_var *y = arena_alloc(a, sizeof *y);
     assert(rows > 0);
-    *y = (struct tape_var){.x = x->x, .g = x->g, .rows = rows, .cols = x->rows * x->cols / rows};
+    *y =
+        (struct tape_var){.x = x->x, .g = x->g, .rows = rows, .cols = x->rows * x->cols / rows};
     return y;
 }
 

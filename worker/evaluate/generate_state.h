@@ -46,7 +46,7 @@ struct generator {
     uint64_t seed;
     const char *scratch;
     struct workload_job job;
-    struct generate_file *prompts; // where they are lines of one of its files
+    struct generate_file *prompts;       // where they are lines of one of its files
     const struct generate_model *opened; // shared; has the two
     const struct model *model;
     struct tokenizer *tokenizer;
