@@ -85,8 +85,8 @@ MPI_BENCH := $(B)/bin/bench_experts $(B)/bin/bench_hot
 all: $(PROGRAMS) build/demo.gguf $(TOOLS) ## build the three programs and the tools (default)
 tests: all $(UNIT) $(SIM) $(MPITEST) $(ACTOR) $(REPLAY) $(addprefix $(B)/bin/,shoal-bench raw_zmq) ## build every test program
 .PHONY: all tests demo test load bench bench-dispatch bench-experts bench-fleet bench-overhead \
-        bench-evolve bench-images bench-lottery bench-prior bench-recipes bench-search benches fleet-laws lint tidy format asan \
-        ubsan tsan fuzz fuzzers sim cover chaos compose-up compose-down compose-test install \
+        bench-evolve bench-images bench-lottery bench-prior bench-recipes bench-search benches \
+        fleet-laws lint tidy format asan ubsan tsan fuzz fuzzers sim cover chaos compose-up compose-down compose-test install \
         uninstall clean help current
 .DELETE_ON_ERROR:
 .SECONDARY:
