@@ -81,33 +81,44 @@ START_TEST(text_reads_back_and_none_is_shorter)
 }
 END_TEST
 
-// Of uniform numbers, of those with few digits, of many sizes: the text's digits are the
-// nearest of their number, and one fewer does not read back.
+// The digits of a text without its point, outer noughts and exponent; their number.
+static int significant(const char *text, char *digits)
+{
+    int n = 0;
+    for (const char *p = text; *p && *p != 'e'; p++)
+        if (*p != '.' && (n || *p != '0'))
+            digits[n++] = *p;
+    while (n > 1 && digits[n - 1] == '0')
+        n--;
+    return n;
+}
+
+// Of uniform numbers, of those with few digits, of many sizes.
+static double number_of_kind(int kind, uint64_t u)
+{
+    if (kind == 0)
+        return (double)(u >> 11) * 0x1p-53 * 10.24;
+    if (kind == 1)
+        return (double)(u >> 44) / 1000;
+    return ldexp((double)(u >> 11), (int)(u % 128) - 128);
+}
+
+// The text's digits are the nearest of their number, and one fewer does not read back.
 START_TEST(digits_are_the_nearest_of_the_fewest)
 {
     struct rng r = rng_at(77, (uint32_t)_i, 0, 0);
 
     for (int i = 0; i < 20000; i++) {
-        uint64_t u = rng_u64(&r);
-        double x = _i == 0   ? (double)(u >> 11) * 0x1p-53 * 10.24
-                   : _i == 1 ? (double)(u >> 44) / 1000
-                             : ldexp((double)(u >> 11), (int)(u % 128) - 128);
-        char out[NUMBER_TEXT_MAX], want[64], digits[64];
-        int n = 0, n_want = 0;
+        double x = number_of_kind(_i, rng_u64(&r));
+        char out[NUMBER_TEXT_MAX], text[64], digits[64], nearest[64];
         ck_assert_uint_eq(number_format(x, out), strlen(out));
-        for (const char *p = out; *p && *p != 'e'; p++)
-            if (*p != '.' && (n || *p != '0'))
-                digits[n++] = *p;
-        while (n > 1 && digits[n - 1] == '0')
-            n--;
-        snprintf(want, sizeof want, "%.*e", n ? n - 1 : 0, x);
-        for (const char *p = want; *p != 'e'; p++)
-            if (*p != '.')
-                want[n_want++] = *p;
+        int n = significant(out, digits), e;
+        snprintf(text, sizeof text, "%.*e", n ? n - 1 : 0, x);
         // Below a power of two the nearest may lie outside.
-        int e;
         if (frexp(x, &e) != 0.5)
-            ck_assert_msg(n == n_want && !memcmp(digits, want, (size_t)n), "%a: %s", x, out);
+            ck_assert_msg(significant(text, nearest) == n
+                              && !memcmp(digits, nearest, (size_t)n),
+                          "%a: %s", x, out);
         ck_assert_msg(n < 2 || !shorter_exists(x, n - 1), "%s", out);
     }
 }
