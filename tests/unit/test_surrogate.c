@@ -228,6 +228,16 @@ static int32_t some_tree(struct rng *r, struct forest_node *nodes, uint32_t *n, 
     return (int32_t)self;
 }
 
+static double walked(const struct forest_node *tree, const double *x)
+{
+    const struct forest_node *n = tree;
+    while (n->left >= 0) {
+        double v = x[n->column];
+        n = tree + ((n->column < 2 ? v == n->at : v <= n->at) ? n->left : n->right);
+    }
+    return n->at;
+}
+
 START_TEST(masks_find_the_leaves_that_walks_find)
 {
     struct rng r = rng_at(31, (uint32_t)_i, 0, 0);
@@ -249,14 +259,8 @@ START_TEST(masks_find_the_leaves_that_walks_find)
             x[c] = c < 2 ? (double)rng_below(&r, 6) : (double)rng_below(&r, 21) / 2 - 0.5;
         if (i % 50 == 0)
             x[i / 50 % MASK_COLUMNS] = (double)NAN;
-        for (int k = 0; k < MASK_TREES; k++) {
-            const struct forest_node *n = nodes[k];
-            while (n->left >= 0) {
-                double v = x[n->column];
-                n = nodes[k] + ((n->column < 2 ? v == n->at : v <= n->at) ? n->left : n->right);
-            }
-            want += n->at;
-        }
+        for (int k = 0; k < MASK_TREES; k++)
+            want += walked(nodes[k], x);
         double sum = masks_sum(m, x);
         ck_assert_mem_eq(&sum, &want, sizeof sum);
     }

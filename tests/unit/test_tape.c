@@ -233,7 +233,24 @@ START_TEST(a_plain_tape_has_the_same_values)
 }
 END_TEST
 
-// The laplacian of dense.h as its comment says, one pair at a time, of any size.
+// Row u of the laplacian as the comment of dense.h says, one pair at a time.
+static void expect_laplacian_row(const float *row, size_t u, size_t n, size_t f)
+{
+    float lane[KERNEL_LANES] = {0};
+    for (size_t v = 0; v < n; v++) {
+        float far = 0;
+        for (size_t q = 0; q < f; q++) {
+            float d = points[v * f + q] - points[u * f + q];
+            far = fmaf(d, d, far);
+        }
+        float want = u == v ? 0 : -(1 / (float)n) / (1 + sqrtf(far));
+        lane[v % KERNEL_LANES] += want;
+        ck_assert(u == v || equal_bytes(&row[v], &want, sizeof want));
+    }
+    float sum = -kernels_tree(lane);
+    ck_assert(equal_bytes(&row[u], &sum, sizeof sum));
+}
+
 START_TEST(laplacians_of_any_size_and_class)
 {
     static const char *const classes[] = {"portable", "avx2", "avx512"};
@@ -247,21 +264,8 @@ START_TEST(laplacians_of_any_size_and_class)
         for (size_t i = 0; i < n * n + GUARD; i++)
             got[i] = 77;
         dense_laplacian(got, points, n, f);
-        for (size_t u = 0; u < n; u++) {
-            float lane[KERNEL_LANES] = {0};
-            for (size_t v = 0; v < n; v++) {
-                float far = 0;
-                for (size_t q = 0; q < f; q++) {
-                    float d = points[v * f + q] - points[u * f + q];
-                    far = fmaf(d, d, far);
-                }
-                float want = u == v ? 0 : -(1 / (float)n) / (1 + sqrtf(far));
-                lane[v % KERNEL_LANES] += want;
-                ck_assert(u == v || equal_bytes(&got[u * n + v], &want, sizeof want));
-            }
-            float sum = -kernels_tree(lane);
-            ck_assert(equal_bytes(&got[u * n + u], &sum, sizeof sum));
-        }
+        for (size_t u = 0; u < n; u++)
+            expect_laplacian_row(got + u * n, u, n, f);
         for (size_t i = 0; i < GUARD; i++)
             ck_assert(got[n * n + i] == 77);
     }
