@@ -4,16 +4,16 @@
 #include <dlfcn.h>
 #include <string.h>
 
-bool library_load(const char *file, const struct library_function *functions, size_t n)
+bool library_load(struct library *l)
 {
-    void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+    void *library = l->loaded ? NULL : dlopen(l->file, RTLD_NOW | RTLD_LOCAL);
     if (!library)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        void *f = dlsym(library, functions[i].name);
+        return l->loaded;
+    for (size_t i = 0; i < l->n; i++) {
+        void *f = dlsym(library, l->functions[i].name);
         if (!f)
             return false;
-        memcpy(functions[i].at, &f, sizeof f);
+        memcpy(l->functions[i].at, &f, sizeof f);
     }
-    return true;
+    return l->loaded = true;
 }

@@ -17,7 +17,14 @@ struct library_function {
     void *at; // where its pointer goes
 };
 
-// False: it is not installed, or lacks one of them.
-bool library_load(const char *file, const struct library_function *functions, size_t n);
+struct library {
+    const char *file;
+    const struct library_function *functions;
+    size_t n;
+    bool loaded; // false in the beginning
+};
+
+// Loads it unless it is loaded already.  False: it is not installed, or lacks one of them.
+bool library_load(struct library *l);
 
 #endif

@@ -164,6 +164,15 @@ struct value *value_set(struct arena *a, struct value *map, const char *key, str
     return &at->value;
 }
 
+struct value value_without(struct arena *a, const struct value *map, const char *key)
+{
+    struct value rest = value_map();
+    for (uint32_t i = 0; i < map->n; i++)
+        if (strcmp(map->pairs[i].key, key) != 0)
+            (void)value_set(a, &rest, map->pairs[i].key, map->pairs[i].value);
+    return rest;
+}
+
 const struct value *value_find(const struct value *map, const char *key)
 {
     if (!map || map->type != VALUE_MAP)

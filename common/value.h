@@ -79,6 +79,8 @@ struct value value_map_of(struct arena *a, uint32_t n);
 // value_set replaces the value of a key that is there.
 struct value *value_push(struct arena *a, struct value *list, struct value v);
 struct value *value_set(struct arena *a, struct value *map, const char *key, struct value v);
+// The map without the key, its other values shared.
+struct value value_without(struct arena *a, const struct value *map, const char *key);
 
 const struct value *value_find(const struct value *map,
                                const char *key); // NULL if absent or no map

@@ -50,7 +50,6 @@ static struct {
 #define F(name) __typeof__(&MHD_##name) name; // NOLINT(bugprone-macro-parentheses)
     FUNCTIONS(F)
 #undef F
-    bool loaded;
 } mhd;
 
 // Read-only parts of the libraries that the loader touched: whoever needs a page again
@@ -78,13 +77,14 @@ static bool load(void)
         FUNCTIONS(F)
 #undef F
     };
-    if (mhd.loaded)
-        return true;
-    mhd.loaded =
-        library_load("libmicrohttpd.so.12", functions, sizeof functions / sizeof functions[0]);
-    if (mhd.loaded)
+    static struct library library = {"libmicrohttpd.so.12", functions,
+                                     sizeof functions / sizeof functions[0], false};
+    bool was_loaded = library.loaded;
+    if (!library_load(&library))
+        return false;
+    if (!was_loaded)
         (void)dl_iterate_phdr(drop_pages, NULL);
-    return mhd.loaded;
+    return true;
 }
 
 // ---- requests come in (all of this on the library's thread) -------------------------------

@@ -163,7 +163,7 @@ static uint32_t line_of(const char *p, size_t n)
     return line;
 }
 
-static bool is_attached(const struct value *job, const struct value *name)
+bool inline_is_attached(const struct value *job, const struct value *name)
 {
     const struct value *files = value_find(job, "files");
     for (uint32_t i = 0; files && files->type == VALUE_LIST && i < files->n; i++)
@@ -426,9 +426,9 @@ static enum error make_patches(const struct inline_source *s,
     if (!generates && strcmp(name, "serve") != 0)
         return OK;
     if (generates && is_text(prompts))
-        e = (is_attached(job, prompts) ? patch_attached : patch_prompts)(s, prompts, a,
-                                                                         add_patch(ps), t);
-    if (!e && is_text(model) && !is_attached(job, model))
+        e = (inline_is_attached(job, prompts) ? patch_attached
+                                              : patch_prompts)(s, prompts, a, add_patch(ps), t);
+    if (!e && is_text(model) && !inline_is_attached(job, model))
         e = patch_model(s, model, a, add_patch(ps), t);
     return e;
 }

@@ -27,6 +27,7 @@
 #include "common/arena.h"
 #include "common/buf.h"
 #include "common/error.h"
+#include "common/value.h"
 
 struct inline_source {
     const char *text; // of the job file
@@ -41,6 +42,9 @@ MUST_CHECK enum error inline_files(const struct inline_source *source,
                                    struct arena *a,
                                    const char **out,
                                    struct errtext *t);
+
+// Does the job list the file among its `files`?
+bool inline_is_attached(const struct value *job, const struct value *name);
 
 // A text as a YAML scalar on one line: in double quotes, all that is not plain ASCII
 // escaped, so that no break or odd character is left for YAML to fold.  False: it is no

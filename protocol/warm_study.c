@@ -56,7 +56,6 @@ static struct {
 #define F(name) __typeof__(&sqlite3_##name) name; // NOLINT(bugprone-macro-parentheses)
     FUNCTIONS(F)
 #undef F
-    bool loaded;
 } sqlite;
 
 static bool load(void)
@@ -66,11 +65,9 @@ static bool load(void)
         FUNCTIONS(F)
 #undef F
     };
-    if (sqlite.loaded)
-        return true;
-    sqlite.loaded =
-        library_load("libsqlite3.so.0", functions, sizeof functions / sizeof functions[0]);
-    return sqlite.loaded;
+    static struct library library = {"libsqlite3.so.0", functions,
+                                     sizeof functions / sizeof functions[0], false};
+    return library_load(&library);
 }
 
 // ---- statements --------------------------------------------------------------------

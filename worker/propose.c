@@ -31,10 +31,7 @@ propose_strip(const struct value *params, struct arena *a, const struct value **
     if (!*request)
         return params;
     struct value *rest = arena_alloc(a, sizeof *rest);
-    *rest = value_map();
-    for (uint32_t i = 0; i < params->n; i++)
-        if (&params->pairs[i].value != *request)
-            (void)value_set(a, rest, params->pairs[i].key, params->pairs[i].value);
+    *rest = value_without(a, params, PROPOSE_KEY);
     return rest;
 }
 

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/arena.h"
 #include "common/error.h"
@@ -93,6 +94,15 @@ struct workload_job {
     const char *shared;      // one that all ranks of the machine share; NULL: none
     struct sandbox *sandbox; // the rank's command helper; NULL in tests without one
 };
+
+// Where the job's file of this name lies here; NULL: it has none.
+static inline const char *workload_path(const struct workload_job *job, const char *name)
+{
+    for (uint32_t i = 0; i < job->n_files; i++)
+        if (strcmp(job->files[i].name, name) == 0)
+            return job->files[i].path;
+    return NULL;
+}
 
 // How one item ended, when it did not end well.
 struct item_fault {

@@ -6,6 +6,7 @@
 #include "common/json.h"
 #include "common/prompt_row.h"
 #include "coordinator/drivers/generate_state.h"
+#include "protocol/inline.h"
 
 enum { STOPS_MAX = 64, TOP_K_MAX = 1 << 24 };
 
@@ -67,15 +68,6 @@ static enum error take_lines(struct generate *g,
     return OK;
 }
 
-static bool is_attached(const struct spec *job, const char *file)
-{
-    const struct value *files = spec_find(job, "files");
-    for (uint32_t i = 0; files && files->type == VALUE_LIST && i < files->n; i++)
-        if (files->items[i].type == VALUE_STR && strcmp(files->items[i].s, file) == 0)
-            return true;
-    return false;
-}
-
 // Workers read the lines themselves.
 static enum error take_attached(struct generate *g,
                                 const struct spec *job,
@@ -86,7 +78,8 @@ static enum error take_attached(struct generate *g,
     enum error e = spec_int(at, "count", 1, PROMPT_ROWS_MAX, &n);
     if (e)
         return e;
-    if (!is_attached(job, file))
+    const struct value name = value_str(g->arena, file);
+    if (!inline_is_attached(job->map, &name))
         return spec_fail(at, NULL, "prompts.file '%.200s' is not among the job's files", file);
     g->attached = arena_str(g->arena, file, strlen(file));
     g->n = (uint32_t)n;

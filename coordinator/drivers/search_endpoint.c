@@ -47,18 +47,14 @@ void search_sent(struct search *s)
 struct value search_strip(struct search *s, const struct value *params, struct trial *out)
 {
     const struct value *request = value_find(params, PROPOSE_KEY), *parent;
-    struct value map = value_map();
 
     *out = (struct trial){.metrics = value_null()};
     if (!request)
         return *params;
-    for (uint32_t i = 0; i < params->n; i++)
-        if (strcmp(params->pairs[i].key, PROPOSE_KEY) != 0)
-            (void)value_set(s->scratch, &map, params->pairs[i].key, params->pairs[i].value);
     parent = value_find(request, "parent");
     out->asks = true;
     out->of = parent && value_is_number(parent) ? (uint32_t)value_number(parent) : UINT32_MAX;
-    return map;
+    return value_without(s->scratch, params, PROPOSE_KEY);
 }
 
 // A point that was asked when the answer came is known.  What was asked since does not

@@ -119,6 +119,27 @@ static inline void tell_one(struct run *r, uint64_t item)
     tell_run(r, item, 1, false);
 }
 
+// What the journal keeps: params of all that was asked, outcomes that were committed.
+static inline void run_restart(struct run *r,
+                               const char *job,
+                               const bool *is_told,
+                               void (*tell)(struct run *r, uint64_t item))
+{
+    static struct run old;
+
+    old = *r;
+    run_open(r, job);
+    for (uint64_t i = 0; i < old.n_items; i++) {
+        r->params[i] = value_copy(r->arena, &old.params[i]);
+        search_driver.restore(r->state, i, &r->params[i]);
+    }
+    r->n_items = old.n_items;
+    for (uint64_t i = 0; i < old.n_items; i++)
+        if (is_told[i])
+            tell(r, i);
+    run_close(&old);
+}
+
 // Everything told at once, in order.
 static inline void run_through(struct run *r)
 {

@@ -165,23 +165,6 @@ START_TEST(what_is_taken_is_tried)
 }
 END_TEST
 
-static void restart(struct run *r, const bool *is_told)
-{
-    static struct run old;
-
-    old = *r;
-    run_open(r, job);
-    for (uint64_t i = 0; i < old.n_items; i++) {
-        r->params[i] = value_copy(r->arena, &old.params[i]);
-        search_driver.restore(r->state, i, &r->params[i]);
-    }
-    r->n_items = old.n_items;
-    for (uint64_t i = 0; i < old.n_items; i++)
-        if (is_told[i])
-            tell_trial(r, i);
-    run_close(&old);
-}
-
 START_TEST(neither_order_nor_restarts_show)
 {
     static struct run plain, broken;
@@ -198,7 +181,7 @@ START_TEST(neither_order_nor_restarts_show)
                 tell_trial(&broken, i);
             }
         if (rng_below(&rng, 4) == 0) {
-            restart(&broken, is_told);
+            run_restart(&broken, job, is_told, tell_trial);
             n_restarts++;
         }
     }

@@ -119,24 +119,6 @@ START_TEST(no_trial_is_asked_before_the_window_lets_it)
 END_TEST
 
 // --- restarts -------------------------------------------------------------------------
-// What the journal keeps: params of all that was asked, outcomes that were committed.
-static void restart(struct run *r, const char *job, const bool *is_told)
-{
-    static struct run old;
-
-    old = *r;
-    run_open(r, job);
-    for (uint64_t i = 0; i < old.n_items; i++) {
-        r->params[i] = value_copy(r->arena, &old.params[i]);
-        search_driver.restore(r->state, i, &r->params[i]);
-    }
-    r->n_items = old.n_items;
-    for (uint64_t i = 0; i < old.n_items; i++)
-        if (is_told[i])
-            tell_one(r, i);
-    run_close(&old);
-}
-
 static void run_with_restarts(struct run *r, const char *job, struct rng *rng)
 {
     bool is_told[TRIALS_MAX] = {false};
@@ -154,7 +136,7 @@ static void run_with_restarts(struct run *r, const char *job, struct rng *rng)
             n_most--;
         }
         if (rng_below(rng, 3) == 0) {
-            restart(r, job, is_told);
+            run_restart(r, job, is_told, tell_one);
             n_restarts++;
         }
     }

@@ -25,19 +25,18 @@ enum error attached_text(const struct workload_job *job,
                          size_t *n,
                          struct errtext *t)
 {
-    for (uint32_t i = 0; i < job->n_files; i++) {
-        if (strcmp(job->files[i].name, name) != 0)
-            continue;
-        if (read_file(job->files[i].path, k->bytes_max, text, n))
-            return errtext_set(t, FAULT_WORKER, "cannot open %s", job->files[i].path);
-        if (*n <= k->bytes_max)
-            return OK;
-        mem_free(*text);
-        return errtext_set(t, FAULT_JOB, "%s has more than %zu bytes", name, k->bytes_max);
-    }
-    return errtext_set(t, FAULT_JOB,
-                       "%s '%.100s' is not among the job's files: add files: [%.100s]", k->what,
-                       name, name);
+    const char *path = workload_path(job, name);
+
+    if (!path)
+        return errtext_set(t, FAULT_JOB,
+                           "%s '%.100s' is not among the job's files: add files: [%.100s]",
+                           k->what, name, name);
+    if (read_file(path, k->bytes_max, text, n))
+        return errtext_set(t, FAULT_WORKER, "cannot open %s", path);
+    if (*n <= k->bytes_max)
+        return OK;
+    mem_free(*text);
+    return errtext_set(t, FAULT_JOB, "%s has more than %zu bytes", name, k->bytes_max);
 }
 
 enum error attached_value(const struct workload_job *job,

@@ -56,15 +56,12 @@ enum error generate_file_open(const struct workload_job *job,
                               struct generate_file **out,
                               struct errtext *t)
 {
-    uint32_t i = 0;
-    while (i < job->n_files && strcmp(job->files[i].name, name) != 0)
-        i++;
-    if (i == job->n_files)
+    const char *path = workload_path(job, name);
+    if (!path)
         return errtext_set(t, FAULT_JOB, "'%.100s' is not among the job's files", name);
-    FILE *stream = fopen(job->files[i].path, "re");
+    FILE *stream = fopen(path, "re");
     if (!stream)
-        return errtext_set(t, FAULT_WORKER, "cannot open %s: %s", job->files[i].path,
-                           strerror(errno));
+        return errtext_set(t, FAULT_WORKER, "cannot open %s: %s", path, strerror(errno));
     struct generate_file *f = mem_alloc(sizeof *f);
     f->f = stream;
     f->name = mem_dup(name);

@@ -14,17 +14,15 @@ static struct {
     __typeof__(&gzopen) open;
     __typeof__(&gzread) read;
     __typeof__(&gzclose) close;
-    bool loaded;
 } zlib;
 
 static bool load(void)
 {
     static const struct library_function functions[] = {
         {"gzopen", &zlib.open}, {"gzread", &zlib.read}, {"gzclose", &zlib.close}};
+    static struct library library = {"libz.so.1", functions, 3, false};
 
-    if (!zlib.loaded)
-        zlib.loaded = library_load("libz.so.1", functions, 3);
-    return zlib.loaded;
+    return library_load(&library);
 }
 
 static uint32_t number_at(const uint8_t *p)

@@ -29,14 +29,6 @@ struct state {
     struct surrogate *surrogate;
 };
 
-static const char *find_file(const struct workload_job *job, const char *name)
-{
-    for (uint32_t i = 0; name && i < job->n_files; i++)
-        if (strcmp(job->files[i].name, name) == 0)
-            return job->files[i].path;
-    return NULL;
-}
-
 static enum error
 read_value(const char *path, struct arena *a, struct value *out, struct errtext *t)
 {
@@ -65,7 +57,7 @@ static void close_proxy(void *state)
 static enum error open_proxy(const struct workload_job *job, void **out, struct errtext *t)
 {
     const struct value *name = value_find(job->params, "model");
-    const char *path = find_file(job, name && name->type == VALUE_STR ? name->s : NULL);
+    const char *path = name && name->type == VALUE_STR ? workload_path(job, name->s) : NULL;
     struct state *s;
     struct value v;
 

@@ -22,14 +22,6 @@ static void destroy(void *state)
     mem_free(s);
 }
 
-static const char *path_of(const struct workload_job *job, const char *name)
-{
-    for (uint32_t i = 0; job && i < job->n_files; i++)
-        if (strcmp(job->files[i].name, name) == 0)
-            return job->files[i].path;
-    return NULL;
-}
-
 static enum error
 read_weights(const char *path, const char *name, struct ppo_model *out, struct errtext *t)
 {
@@ -60,7 +52,7 @@ static enum error create(const struct policy_setup *setup, void **out, struct er
         return errtext_set(t, FAULT_JOB,
                            "policy 'policy' needs params.weights: the name of a safetensors "
                            "file among the job's files, as fleet.ppo makes it");
-    const char *path = path_of(setup->job, v->s);
+    const char *path = setup->job ? workload_path(setup->job, v->s) : NULL;
     if (!path)
         return errtext_set(t, FAULT_JOB,
                            "weights '%.100s' is not among the job's files: add files: [%.100s]",

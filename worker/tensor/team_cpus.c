@@ -46,7 +46,6 @@ static struct {
 #define F(name) __typeof__(&hwloc_##name) name; // NOLINT(bugprone-macro-parentheses)
     FUNCTIONS(F)
 #undef F
-    bool loaded;
 } hwloc;
 
 static bool load(void)
@@ -56,11 +55,9 @@ static bool load(void)
         FUNCTIONS(F)
 #undef F
     };
-    if (hwloc.loaded)
-        return true;
-    hwloc.loaded =
-        library_load("libhwloc.so.15", functions, sizeof functions / sizeof functions[0]);
-    return hwloc.loaded;
+    static struct library library = {"libhwloc.so.15", functions,
+                                     sizeof functions / sizeof functions[0], false};
+    return library_load(&library);
 }
 
 // The system's files say all that is needed.  Plugins ask X servers and GPUs, over the
