@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <sys/mman.h>
 
+#include "common/map.h"
 #include "common/mem.h"
 #include "worker/shared_memory.h"
 
@@ -21,8 +22,7 @@ struct weights_entry {
 struct weights {
     struct weights_entry *shares;
     uint32_t n;
-    struct weights_entry **table; // [1 << bits] of shares by the tensor's address, or NULL
-    uint32_t bits;
+    struct map by_tensor; // its address -> which of the shares
     uint8_t *pool;
     size_t bytes, mapped;
     bool rounds;
@@ -87,26 +87,12 @@ static void lay_out(struct weights *w, const struct weights_share *shares, uint3
     }
 }
 
-// Where the search for a tensor begins: a step looks for hundreds of them while nothing
-// else goes on.
-static uint32_t start_of(const struct weights *w, const struct gguf_tensor *t)
-{
-    return (uint32_t)((uint64_t)(uintptr_t)t * 0x9e3779b97f4a7c15U >> (64 - w->bits));
-}
-
-// At most half full, so a search ends.
+// A step looks for hundreds of them while nothing else goes on.
 static void enter_all(struct weights *w)
 {
-    while (1U << w->bits < 2 * w->n + 2)
-        w->bits++;
-    w->table = mem_alloc(sizeof *w->table << w->bits);
     for (uint32_t i = 0; i < w->n; i++) {
-        struct weights_entry *s = &w->shares[i];
-        uint32_t at = start_of(w, s->s.tensor);
-        s->groups = w->pool + s->at;
-        while (w->table[at])
-            at = (at + 1) & ((1U << w->bits) - 1);
-        w->table[at] = s;
+        w->shares[i].groups = w->pool + w->shares[i].at;
+        map_set(&w->by_tensor, (uintptr_t)w->shares[i].s.tensor, i);
     }
 }
 
@@ -142,6 +128,7 @@ enum error weights_create(const struct weights_share *shares,
                           struct errtext *t)
 {
     struct weights *w = mem_alloc(sizeof *w);
+    map_init(&w->by_tensor);
     w->shares = mem_alloc(n * sizeof *w->shares);
     lay_out(w, shares, n);
     w->mapped = w->bytes + HUGE_PAGE;
@@ -172,7 +159,7 @@ void weights_destroy(struct weights *w)
         return;
     if (w->pool)
         (void)munmap(w->pool, w->mapped);
-    mem_free(w->table);
+    map_fini(&w->by_tensor);
     mem_free(w->shares);
     mem_free(w);
 }
@@ -195,12 +182,8 @@ bool weights_round(const struct weights *w)
 
 const struct weights_entry *weights_find(const struct weights *w, const struct gguf_tensor *t)
 {
-    if (!w)
-        return NULL;
-    uint32_t at = start_of(w, t);
-    while (w->table[at] && w->table[at]->s.tensor != t)
-        at = (at + 1) & ((1U << w->bits) - 1);
-    return w->table[at];
+    uint64_t i;
+    return w && map_find(&w->by_tensor, (uintptr_t)t, &i) ? &w->shares[i] : NULL;
 }
 
 const uint8_t *weights_at(const struct weights_entry *s, uint32_t z, uint32_t row)

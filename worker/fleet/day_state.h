@@ -86,7 +86,7 @@ struct day {
     uint64_t *closed;    // [V][n_words], of now
     uint64_t *feasible;  // [n_words]
     struct draws *draws; // [N]
-    uint32_t *scratch;   // [max(n_demand, n_pairs) padded to 16]
+    uint32_t *scratch;   // [the most of pairs, ports, aircraft, padded]
     size_t n_bytes;
 };
 
