@@ -95,7 +95,6 @@ static bool write_config(const struct value *request, struct buf *out, const cha
                   "data-binary = \"@request\"\n"
                   "proto = \"=http,https\"\n"
                   "globoff\nsilent\n"
-                  "limit-rate = 1M\n" // an endless answer is noticed ten times a second
                   "write-out = \"\\n%{http_code}\"\n");
     return true;
 }
